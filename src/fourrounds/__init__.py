@@ -1,0 +1,1 @@
+"""Four Rounds: a curriculum with autograding for the AI Research Engineer interview."""

@@ -1,0 +1,1 @@
+"""Runs test cells, calls the answer across the wall, records verdicts; the nbgrader plug-ins."""

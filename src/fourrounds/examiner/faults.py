@@ -1,0 +1,159 @@
+"""Names the fault of a wrong answer.
+
+The known wrong answer that gives the same output for the same inputs.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from fourrounds.answers.sandbox import Answer, AnswerEnded, CallResult, Limits, Sandbox, SandboxError, Session
+from fourrounds.answers.wire import Handle, NotPlain
+from fourrounds.checks import compare
+from fourrounds.examiner.problem import Cell, Fault, Problem
+from fourrounds.examiner.report import Call
+
+SOLUTION = "solution"
+_SECONDS = 20.0
+
+
+class FaultServer:
+    """Holds every fault of a problem, and its solution, ready in a sandbox of its own.
+
+    Started when first needed.
+    """
+
+    def __init__(self, level: str) -> None:
+        self._sandbox = Sandbox(level)
+        self._answer: Answer | None = None
+        self._loaded = ""
+
+    def close(self) -> None:
+        if self._answer is not None:
+            self._answer.close()
+            self._answer = None
+        self._sandbox.close()
+
+    def session(self, problem: Problem, seed: int) -> Session:
+        """A session in which function ``f`` of fault ``x`` is called ``x:f``.
+
+        Raises ``SandboxError``, ``AnswerEnded``.
+        """
+        if self._answer is not None and (self._loaded != problem.sha256 or self._answer.ended):
+            self._answer.close()
+            self._answer = None
+        if self._answer is None:
+            self._answer = self._sandbox.open(Limits(_SECONDS, 3600.0, problem.limits.memory_mb * 2**20))
+            self._loaded = problem.sha256
+            self._answer.run(_program(problem), "faults", time.monotonic() + 60)
+        return self._answer.session(seed)
+
+    def match(self, problem: Problem, cell: Cell, calls: Sequence[Call], seed: int) -> Fault | None:
+        """The fault that gives what the learner's answer gave for all of ``calls``, if there is one.
+
+        A fault of the test's own group comes before others. A fault with the same outputs fails the same
+        check, so a name is never a guess.
+        """
+        if not calls or any(call.error is not None and call.raised is None for call in calls):
+            return None  # an answer that ended its process gave no output to compare
+        session: Session | None = None
+        try:
+            for fault in sorted(problem.faults, key=lambda fault: fault.group != cell.group):
+                session = session or self.session(problem, seed)
+                try:
+                    if _gives_the_same(session, fault.name, calls):
+                        return fault
+                except AnswerEnded:
+                    # This fault does not survive these inputs, so it is not the learner's.
+                    self._leave(session)
+                    session = None
+        except (SandboxError, AnswerEnded):
+            return None  # a verdict stands without a name
+        finally:
+            if session is not None:
+                self._leave(session)
+        return None
+
+    def _leave(self, session: Session) -> None:
+        if not session.close() and self._answer is not None:
+            self._answer.close()
+
+
+def _program(problem: Problem) -> str:
+    """One cell that defines every fault in a namespace of its own, its functions as ``fault:function``."""
+    setup = "\n\n".join(cell.source for cell in problem.by_role("setup"))
+    lines = [f"_setup = {setup!r}", f"_solution = {problem.solution()!r}"]
+    for name, source in [(SOLUTION, ""), *((fault.name, fault.source) for fault in problem.faults)]:
+        lines += [
+            "_names = {'__name__': '__main__'}",
+            f"for _text in (_setup, _solution, {source!r}):",
+            "    exec(_text, _names)",
+            f"for _function in {problem.contract!r}:",
+            f"    globals()[{name!r} + ':' + _function] = _names.get(_function)",
+        ]
+    return "\n".join(lines)
+
+
+def _gives_the_same(session: Session, fault: str, calls: Sequence[Call]) -> bool:
+    theirs: dict[int, Any] = {}  # the learner's handles -> this fault's
+    for group in _runs(calls):
+        try:
+            requests = [
+                (
+                    tuple(_translate(a, theirs) for a in c.args),
+                    {k: _translate(v, theirs) for k, v in c.kwargs.items()},
+                )
+                for c in group
+            ]
+            results = session.call(f"{fault}:{group[0].function}", requests, time.monotonic() + _SECONDS)
+        except (NotPlain, KeyError, ValueError):
+            return False
+        if not all(_same(call, result, theirs) for call, result in zip(group, results, strict=True)):
+            return False
+    return True
+
+
+def _runs(calls: Sequence[Call]) -> list[list[Call]]:
+    """Consecutive calls of one function, to be made in one crossing.
+
+    A call that uses a handle stands alone.
+    """
+    runs: list[list[Call]] = []
+    for call in calls:
+        alone = any(isinstance(v, Handle) for v in (*call.args, *call.kwargs.values(), call.result))
+        if runs and not alone and runs[-1][-1].function == call.function:
+            runs[-1].append(call)
+        else:
+            runs.append([call])
+    return runs
+
+
+def _translate(value: Any, handles: dict[int, Any]) -> Any:
+    return handles[value.number] if isinstance(value, Handle) else value
+
+
+def _same(call: Call, result: CallResult, handles: dict[int, Any]) -> bool:
+    if call.error is not None:
+        return result.error is not None and call.raised == result.error["name"]
+    if result.error is not None or result.missing:
+        return False
+    if isinstance(call.result, Handle) and isinstance(result.value, Handle):
+        handles[call.result.number] = result.value
+        return call.result.answer_type == result.value.answer_type
+    return same_value(call.result, result.value)
+
+
+def same_value(one: Any, other: Any) -> bool:
+    """Whether two values that crossed the wall are equal up to rounding."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, (list, tuple)):
+        return len(one) == len(other) and all(map(same_value, one, other))
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same_value(one[k], other[k]) for k in one)
+    try:
+        return compare(one, other).ok
+    except (TypeError, ValueError):
+        return bool(one == other)

@@ -1,0 +1,283 @@
+"""What nbgrader is given to use: an exporter that rebuilds, and preprocessors that examine, hide and show.
+
+``nbgrader_config.py`` calls :func:`configure`; after that ``nbgrader generate_assignment``, ``autograde``,
+``generate_feedback`` and formgrader work as nbgrader's manual says.
+"""
+
+from __future__ import annotations
+
+import atexit
+import html
+import json
+import os
+import re
+import stat
+from glob import glob
+from pathlib import Path
+from typing import Any
+
+from nbconvert.exporters import NotebookExporter
+from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
+from nbformat.notebooknode import NotebookNode, from_dict
+from nbgrader.api import Gradebook
+from nbgrader.converters import GenerateAssignment
+from nbgrader.converters.base import NbGraderException
+from nbgrader.preprocessors import AssignLatePenalties, CheckCellMetadata, GetGrades, NbGraderPreprocessor
+from nbgrader.utils import parse_utc
+from traitlets import Bool
+from traitlets.config import Config
+
+from fourrounds.examiner.gradebook import Scores, register, report_bytes
+from fourrounds.examiner.grading import Examiner
+from fourrounds.examiner.problem import AUTHOR_ROLES, Problem, ProblemError, clear_hidden, load_problem
+from fourrounds.examiner.report import Report
+from fourrounds.examiner.submission import Submission, rebuild
+
+_examiner: Examiner | None = None
+MAX_TIMESTAMP = 200
+
+
+def shared_examiner() -> Examiner:
+    """The examiner of this process, started when first needed: one warm sandbox for a whole batch."""
+    global _examiner
+    if _examiner is None:
+        _examiner = Examiner()
+        atexit.register(_examiner.close)
+    return _examiner
+
+
+def configure(c: Config) -> None:
+    """Set nbgrader up to grade through the examiner."""
+    c.GenerateAssignment.preprocessors = [DropAuthorCells, *GenerateAssignment.preprocessors.default_args[0]]
+    c.Autograde.exporter_class = RebuildingExporter
+    # What is rebuilt from the source needs no sanitising.
+    c.Autograde.sanitize_preprocessors = []
+    c.Autograde.autograde_preprocessors = [Examine, AssignLatePenalties, CheckCellMetadata]
+    c.GenerateFeedback.preprocessors = [GetGrades, ShowReport, HideHiddenTests, CSSHTMLHeaderPreprocessor]
+
+
+class DropAuthorCells(NbGraderPreprocessor):
+    """Takes fault, variant and debrief cells out before anything is released."""
+
+    def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
+        nb.cells = [
+            cell for cell in nb.cells if cell.metadata.get("fourrounds", {}).get("role") not in AUTHOR_ROLES
+        ]
+        return nb, resources
+
+
+class RebuildingExporter(NotebookExporter):
+    """Reads what was handed in as text, and rebuilds it around the source's cells. Never raises for a bad
+    file.
+
+    nbgrader makes one for each run of autograde, just before it looks at the first student; that is the place
+    to bring gradebook and file lists into the state that nbgrader assumes.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._problems: dict[tuple[str, str], Problem] = {}
+        # What the first of nbgrader's two passes has read, for the second.
+        self.current: tuple[Problem, Submission] | None = None
+        if hasattr(self.parent, "coursedir"):
+            self._prepare(self.parent)
+
+    def _prepare(self, converter: Any) -> None:
+        course = converter.coursedir
+        everyone = converter._format_source("*", "*")
+        if everyone not in course.ignore:
+            # Nothing beside the notebooks is taken from a submission: no link is followed, no file copied.
+            # (Set on
+            # this run's list, since the exchange copies by the same list.)
+            course.ignore = [*course.ignore, everyone]
+        for folder in glob(converter._format_source(course.assignment_id, course.student_id)):
+            if os.path.isdir(folder):
+                converter.assignments.setdefault(folder, [])
+        assignments = set()
+        for folder, notebooks in converter.assignments.items():
+            match = re.match(
+                converter._format_source("(?P<assignment>.*)", "(?P<student>.*)", escape=True), folder
+            )
+            if match is None:
+                continue
+            assignment = match["assignment"]
+            assignments.add(assignment)
+            slugs = [p.stem for p in self._sources(course, assignment)]
+            # A notebook that is not there is graded too: its report says so.
+            wanted = {os.path.join(folder, f"{slug}.ipynb") for slug in slugs}
+            if course.notebook_id != "*":
+                wanted &= set(notebooks)
+            notebooks[:] = sorted({*(n for n in notebooks if n in wanted), *wanted})
+            _put_aside_bad_timestamp(folder, self.log)
+        converter.assignments = {f: n for f, n in converter.assignments.items() if n}
+        with Gradebook(course.db_url, course.course_id) as book:
+            for assignment in sorted(assignments):
+                for path in self._sources(course, assignment):
+                    register(book, self._load(course, assignment, path.stem))
+
+    @staticmethod
+    def _sources(course: Any, assignment: str) -> list[Path]:
+        folder = Path(course.format_path(course.source_directory, ".", assignment))
+        return sorted(folder.glob("*.ipynb"))
+
+    def _load(self, course: Any, assignment: str, slug: str) -> Problem:
+        key = (assignment, slug)
+        if key not in self._problems:
+            path = Path(course.format_path(course.source_directory, ".", assignment)) / f"{slug}.ipynb"
+            try:
+                self._problems[key] = load_problem(path)
+            except (ProblemError, OSError) as error:
+                raise NbGraderException(
+                    f"The source notebook {assignment}/{slug} cannot be used: {error}"
+                ) from error
+        return self._problems[key]
+
+    def from_filename(
+        self, filename: str, resources: dict | None = None, **kwargs: Any
+    ) -> tuple[str, dict[str, Any]]:
+        """Rebuild the submitted notebook (first pass), or go on with the one just rebuilt (second pass)."""
+        assert resources is not None
+        ids = resources["nbgrader"]
+        if self.parent._sanitizing:
+            problem = self._load(self.parent.coursedir, ids["assignment"], ids["notebook"])
+            self.current = (problem, rebuild(problem, Path(filename)))
+            stamp = _timestamp(Path(filename).parent)
+            if stamp is not None:
+                # nbgrader compares it with a later submission's to see that there is something new to grade.
+                resources.setdefault("outputs", {})["timestamp.txt"] = stamp
+        assert self.current is not None
+        notebook = from_dict(self.current[1].notebook())
+        return super().from_notebook_node(notebook, resources, **kwargs)
+
+
+class Examine(NbGraderPreprocessor):
+    """Grades the rebuilt submission; verdicts go into gradebook and notebook, and the report is kept."""
+
+    def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
+        exporter = self.parent
+        problem, submission = exporter.current
+        ids = resources["nbgrader"]
+        with Gradebook(ids["db_url"]) as book:
+            scores = Scores(book, problem, ids["student"])
+            scores.zero()
+            report = shared_examiner().grade(problem, submission)
+            scores.write(report, submission)
+        _annotate(nb, report, submission)
+        resources.setdefault("outputs", {})[report_name(problem.slug)] = report_bytes(report)
+        self.log.info(
+            "%s: %g of %g points (%s)", ids["student"], report.score, report.max_score, report.sandbox
+        )
+        return nb, resources
+
+
+def report_name(slug: str) -> str:
+    """The file name of the report that is kept beside an autograded notebook."""
+    return f"{slug}.report.json"
+
+
+_CONTROL = re.compile(
+    r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b.|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
+)
+
+
+def plain(text: str) -> str:
+    """``text`` without control characters and escape sequences, line ends and tabs aside."""
+    return _CONTROL.sub("", text.replace("\r\n", "\n"))
+
+
+def _annotate(nb: NotebookNode, report: Report, submission: Submission) -> None:
+    """Put what was printed and what was found into the cells as plain text."""
+    for number, (cell, part) in enumerate(zip(nb.cells, submission.parts, strict=True)):
+        own = part.cell is None or part.cell.is_answer
+        if cell.cell_type == "markdown" and own:
+            # A space keeps every tag from being one, and leaves formulas and code readable.
+            cell.source = re.sub(r"<(?=[A-Za-z/!?])", "< ", cell.source)
+        if cell.cell_type != "code":
+            continue
+        text = plain(report.printed.get(number, ""))
+        if part.cell is not None and part.cell.is_test:
+            verdict = report.cell(part.cell.grade_id)
+            text = f"{verdict.kind}: {verdict.points or 0:g} of {verdict.max_points:g} points"
+            text += f"\n{plain(verdict.message)}" if verdict.message else ""
+            text += (
+                f"\nA known fault gives the same output: {verdict.fault_says}." if verdict.fault_says else ""
+            )
+        if text:
+            cell.outputs = [from_dict({"output_type": "stream", "name": "stdout", "text": text})]
+
+
+class HideHiddenTests(NbGraderPreprocessor):
+    """Takes the hidden tests out of the feedback that students get."""
+
+    show = Bool(False, help="Show hidden test code in feedback").tag(config=True)
+
+    def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
+        if not self.show:
+            for cell in nb.cells:
+                cell.source = clear_hidden(cell.source)
+        return nb, resources
+
+
+class ShowReport(NbGraderPreprocessor):
+    """Puts the examiner's report on top of the feedback."""
+
+    def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
+        path = Path(resources["metadata"]["path"]) / report_name(resources["nbgrader"]["notebook"])
+        if path.is_file():
+            source = report_html(json.loads(path.read_text(encoding="utf-8")))
+            nb.cells.insert(
+                0, from_dict({"cell_type": "markdown", "id": "report", "metadata": {}, "source": source})
+            )
+        return nb, resources
+
+
+def report_html(report: dict[str, Any]) -> str:
+    """A report (as its JSON) as one HTML block, everything in it escaped."""
+
+    def text(value: Any) -> str:
+        return html.escape(" ".join(plain(str(value)).split()))
+
+    rows = []
+    for cell in report["cells"]:
+        points = "not yet" if cell["points"] is None else f"{cell['points']:g}"
+        said = text(cell["message"])
+        if cell["fault_says"]:
+            said += f"{' ' if said else ''}A known fault gives the same output: {text(cell['fault_says'])}."
+        rows.append(
+            f"<tr><td>{text(cell['group'])}</td><td>{text(cell['kind'])}</td>"
+            f"<td>{points} of {cell['max_points']:g}</td><td>{said}</td></tr>"
+        )
+    notes = "".join(f"<li>{text(note)}</li>" for note in report["notes"])
+    return "".join(
+        [
+            '<div><h3>Report</h3><table class="table"><tr><th>group</th><th>verdict</th><th>points</th>',
+            "<th>what was seen</th></tr>",
+            *rows,
+            "</table>",
+            f"<ul>{notes}</ul>" if notes else "",
+            f"<p>Seed {report['seed']}, sandbox {text(report['sandbox'])}, {report['seconds']:.2f} s.</p>",
+            "</div>",
+        ]
+    )
+
+
+def _timestamp(folder: Path) -> bytes | None:
+    """The submission's timestamp.txt, if it is a small regular file that holds a time."""
+    path = folder / "timestamp.txt"
+    try:
+        status = os.lstat(path)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_TIMESTAMP:
+            return None
+        data = path.read_bytes()
+        parse_utc(data.decode().strip())
+    except (OSError, ValueError, OverflowError):
+        return None
+    return data
+
+
+def _put_aside_bad_timestamp(folder: str, log: Any) -> None:
+    """Rename a timestamp.txt that holds no time: nbgrader would fail on it, and on the whole submission."""
+    path = Path(folder) / "timestamp.txt"
+    if os.path.lexists(path) and _timestamp(Path(folder)) is None:
+        log.warning("%s holds no time and is put aside", path)
+        os.replace(path, path.with_name("timestamp.txt.unreadable"))
