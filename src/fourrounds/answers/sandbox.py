@@ -210,7 +210,7 @@ class Sandbox:
             raise SandboxError(f"namespaces within bubblewrap were refused ({str(told).lstrip('!')})")
         return Answer(Channel(ours), limits, self._process.pid, self._end_warm)
 
-    def _end_warm(self) -> int | None:
+    def _end_warm(self, grace: float = 0.0) -> int | None:
         """Kill the present answer.
 
         Returns how it had ended (a wait status) or None if the warm process is gone.
@@ -225,23 +225,31 @@ class Sandbox:
 
     def _open_once(self, limits: Limits) -> Answer:
         worker_limits = json.dumps(limits.for_worker(False))
+        folder = self._folder
+        if self.level == "process":
+            # One of its own, since an answer can write there, and what one leaves the next one would import.
+            folder = Path(tempfile.mkdtemp(dir=self._folder))
         if sys.platform == "win32":
-            process, ours = self._start_over_tcp(worker_limits)
+            process, ours = self._start_over_tcp(worker_limits, folder)
         else:
             ours, theirs = socket.socketpair()
             args = ["once", str(theirs.fileno()), worker_limits]
             if self.level == "bubblewrap":
                 process = self._bubblewrap(args, theirs)
             else:
-                process = system.start_process(args, [theirs.fileno()], self._folder)
+                process = system.start_process(args, [theirs.fileno()], folder)
                 theirs.close()
         channel = Channel(ours)
 
-        def end() -> int | None:
+        def end(grace: float) -> int | None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(grace)  # bubblewrap passes on how the answer ended, unless it is killed first
             system.kill_tree(process)
             status = process.wait()
             if process.stderr:
                 process.stderr.close()
+            if folder is not self._folder:
+                shutil.rmtree(folder, ignore_errors=True)
             return status
 
         try:
@@ -249,12 +257,12 @@ class Sandbox:
         except (Closed, DeadlinePassed, WireError) as error:
             process.kill()
             words = process.stderr.read().decode(errors="replace")[-500:] if process.stderr else ""
-            end()
+            end(0.0)
             channel.close()
             raise SandboxError(f"the answer's process did not start: {words.strip() or error!r}") from error
         return Answer(channel, limits, process.pid, end)
 
-    def _start_over_tcp(self, worker_limits: str) -> tuple[subprocess.Popen, socket.socket]:
+    def _start_over_tcp(self, worker_limits: str, folder: Path) -> tuple[subprocess.Popen, socket.socket]:
         """Windows has no socketpair that a child could inherit.
 
         The worker calls back on the loopback and shows a token.
@@ -263,7 +271,7 @@ class Sandbox:
         with socket.create_server(("127.0.0.1", 0)) as server:
             server.settimeout(START_SECONDS)
             address = f"127.0.0.1:{server.getsockname()[1]}"
-            process = system.start_process(["once", address, worker_limits, token], [], self._folder)
+            process = system.start_process(["once", address, worker_limits, token], [], folder)
             while True:
                 ours, _ = server.accept()
                 ours.settimeout(5)
@@ -306,7 +314,7 @@ class Answer:
     """One submission's process: runs its cells, and opens a session for each test cell."""
 
     def __init__(
-        self, channel: Channel, limits: Limits, root_pid: int, end: Callable[[], int | None]
+        self, channel: Channel, limits: Limits, root_pid: int, end: Callable[[float], int | None]
     ) -> None:
         self._channel = channel
         self._limits = limits
@@ -332,7 +340,7 @@ class Answer:
                 int(reply["written"]),
                 None if error is None else _clean_error(error),
             )
-        except (KeyError, TypeError, ValueError) as bad:
+        except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as bad:
             raise AnswerEnded("format", "the answer wrote into the examiner's channel") from bad
 
     def session(self, seed: int) -> Session:
@@ -398,16 +406,19 @@ class Answer:
 
     def how_ended(self) -> tuple[str, str]:
         """After ``crashed``: the kind and the words for how the process ended. Ends it if it has not."""
-        status = self.close()
+        status = self.close(GRACE_SECONDS)
         return describe_status(status if status is not None else 9)
 
-    def close(self) -> int | None:
-        """Kill the process and all it started; returns the exit status that it had, as a wait status."""
+    def close(self, grace: float = 0.0) -> int | None:
+        """Kill the process and all it started, ``grace`` seconds after it could have ended by itself.
+
+        Returns the exit status that it had, as a wait status.
+        """
         if self._ended:
             return None
         self._ended = True
         self._channel.close()
-        return self._end()
+        return self._end(grace)
 
 
 def describe_status(status: int) -> tuple[str, str]:
@@ -542,12 +553,16 @@ class Session:
         request["measured"] = True
         meter = Meter(system.usage(self._answer._root))
         self._transmit(request, blobs)
+        begun = False
         while True:
             reply, blobs = self._await(deadline, meter)
             if reply.get("at") not in ("before", "after"):
                 return self._understood(reply, blobs, 1)[0], meter
             now = system.usage(self._answer._root)
             if reply["at"] == "before":
+                if begun:
+                    raise AnswerEnded("format", "the answer wrote into the examiner's channel")
+                begun = True
                 meter.start, meter.peak, meter.cpu = now, {}, {}
             meter.see(now)
             self._transmit({"op": "go"}, [])
@@ -557,7 +572,7 @@ class Session:
         if not self._own:
             if not system.CAN_FORK and not self._answer._ended:
                 self._answer._send(self._channel, {"op": "end"})
-            return not self._answer._ended
+            return not (self._answer._ended or self._stuck)
         self._channel.close()
         self._own = False
         for attempt in range(2):
@@ -591,11 +606,11 @@ class Probe:
     refused: dict[str, str]
 
 
-def best_sandbox() -> tuple[Sandbox, Probe]:
-    """Start the strongest sandbox that works here, found by trying. ``FOURROUNDS_SANDBOX`` names a level to
-    use instead.
+def best_sandbox(meanwhile: Callable[[], object] = lambda: None) -> tuple[Sandbox, Probe]:
+    """Start the strongest sandbox that works here, found by trying.
 
-    Raises :class:`SandboxError` if the named one, or none at all, works.
+    ``FOURROUNDS_SANDBOX`` names a level to use instead. ``meanwhile`` is called while a warm process is
+    starting. Raises :class:`SandboxError` if the named one, or none at all, works.
     """
     wanted = os.environ.get("FOURROUNDS_SANDBOX")
     if wanted and wanted not in LEVELS:
@@ -604,6 +619,8 @@ def best_sandbox() -> tuple[Sandbox, Probe]:
     for level in [wanted] if wanted else LEVELS:
         sandbox = Sandbox(level)
         try:
+            sandbox.start()
+            meanwhile()
             answer = sandbox.open(Limits())
             answer.close()
             return sandbox, Probe(level, refused)

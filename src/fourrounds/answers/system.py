@@ -434,14 +434,16 @@ def launch_as_nobody(command: list[str], sources: list[str], stage: str) -> None
 
 def start_process(worker_args: list[str], fds: list[int], folder: Path) -> subprocess.Popen:
     """Start the worker as a plain process in a session of its own."""
-    command = process_command(worker_args, folder)
+    command = process_command(worker_args, folder / "site")
+    home = folder / "home"  # not on the path: what an answer writes there cannot be imported, as elsewhere
+    home.mkdir()
     environment = {**os.environ, **worker_environment()} if sys.platform == "win32" else worker_environment()
-    environment["HOME"] = environment["MPLCONFIGDIR"] = str(folder)
+    environment["HOME"] = environment["MPLCONFIGDIR"] = str(home)
     options: dict = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
     if sys.platform == "win32":
-        return subprocess.Popen(command, env=environment, cwd=folder, **options)
+        return subprocess.Popen(command, env=environment, cwd=home, **options)
     return subprocess.Popen(
-        command, pass_fds=fds, env=environment, cwd=folder, start_new_session=True, **options
+        command, pass_fds=fds, env=environment, cwd=home, start_new_session=True, **options
     )
 
 
@@ -514,7 +516,8 @@ def _memory_of(process: psutil.Process) -> tuple[int, int]:
     if sys.platform == "linux":
         with open(f"/proc/{process.pid}/status") as file:
             fields = dict(line.split(":", 1) for line in file if ":" in line)
-        kib = {name: int(fields[name].split()[0]) for name in ("VmHWM", "RssFile", "RssAnon", "RssShmem")}
+        # A process that has ended and is not yet waited for has no memory, and none of these lines.
+        kib = {n: int(fields.get(n, "0").split()[0]) for n in ("VmHWM", "RssFile", "RssAnon", "RssShmem")}
         # Pages of libraries come and go with what the code touches: they are no cost of the answer's.
         return (kib["VmHWM"] - kib["RssFile"]) * 1024, (kib["RssAnon"] + kib["RssShmem"]) * 1024
     info = process.memory_info()

@@ -116,7 +116,7 @@ class Encoder:
         if isinstance(value, Handle):
             return {"h": value.number, "type": value.answer_type}
         if type(value) is np.random.Generator:
-            return {"g": value.bit_generator.state}
+            return {"g": self.encode(value.bit_generator.state)}
         raise NotPlain(
             f"a {type(value).__name__} cannot be handed to an answer: "
             "pass plain data, arrays, a NumPy Generator or a handle"
@@ -132,7 +132,8 @@ class Encoder:
 
 
 def _plain_layout(dtype: np.dtype) -> bool:
-    return dtype.names is None and dtype.subdtype is None
+    # Elements of no size could be any number, in no bytes.
+    return dtype.names is None and dtype.subdtype is None and dtype.itemsize > 0
 
 
 def _type_words(value: Any) -> str:
@@ -200,8 +201,9 @@ class Decoder:
                 return self.find(number)
             return Handle(number, str(tree.get("type", "an object"))[:200])
         if tag == "g" and self.find is not None:
-            bits = getattr(np.random, body["bit_generator"])()
-            bits.state = body
+            state = self.decode(body, depth + 1)
+            bits = getattr(np.random, state["bit_generator"])()
+            bits.state = state
             return np.random.Generator(bits)
         raise WireError(f"the unknown tag {tag[:20]!r}")
 

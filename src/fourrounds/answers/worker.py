@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import gc
 import io
 import linecache
 import os
@@ -248,7 +249,7 @@ class AnswerProcess:
                 forked = True
                 pid = self._fork()
                 if pid:
-                    self._exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) & 0xFF)
+                    self._exit(_exit_status(os.waitpid(pid, 0)[1]))
             channel.send({"n": number, "at": place})
             channel.receive()
 
@@ -289,6 +290,12 @@ class AnswerProcess:
         return {"n": message["n"], "results": results}, encoder.blobs
 
 
+def _exit_status(wait_status: int) -> int:
+    """The exit status that passes on how a child ended: its own, or 128 and the signal, as a shell has it."""
+    code = os.waitstatus_to_exitcode(wait_status)
+    return code if code >= 0 else 128 - code
+
+
 def _quiet_descriptors() -> None:
     """Point the process's own standard streams at nothing: what a subprocess prints is of no interest."""
     with contextlib.suppress(OSError):
@@ -297,11 +304,30 @@ def _quiet_descriptors() -> None:
             os.dup2(null, fd)
 
 
+# NumPy loads parts of itself when they are first used, and IPython its parser and display: once, before any fork.
+_FIRST_CELL = """
+import copy, dataclasses, functools, itertools, math, typing
+import numpy as np
+from fourrounds import checks
+np.random.seed(0)
+x = np.random.default_rng(0).normal(size=(2, 3, 4)).astype(np.float32)
+y = np.einsum("bij,bkj->bik", x, x) + np.matmul(x, np.swapaxes(x, -1, -2))
+y = np.exp(y - y.max(axis=-1, keepdims=True)) / np.linalg.norm(y)
+print(np.where(y > 0, y, -np.inf).sum(), np.sort(y).astype(float).tolist())
+y
+"""
+
+
 def _warm_up() -> Any:
     import matplotlib.pyplot as plt  # noqa: F401  (imported here once, so that no submission pays for it)
 
     shell = _make_shell()
-    shell.run_cell("0", store_history=False, silent=True)
+    with contextlib.redirect_stdout(io.StringIO()):
+        shell.run_cell(_FIRST_CELL, store_history=False, silent=False)
+    shell.reset(new_session=False)
+    # What is here stays: a collection in a fork would touch, and so copy, all of it.
+    gc.collect()
+    gc.freeze()
     return shell
 
 
@@ -330,7 +356,7 @@ def warm(control: Channel) -> None:
                     sock.close()
                     os.write(write, str(pid).encode())
                     os.close(write)
-                    os._exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) & 0xFF)
+                    os._exit(_exit_status(os.waitpid(pid, 0)[1]))
                 os.close(write)
                 control.close()
                 system.harden()

@@ -75,7 +75,8 @@ def compare(
     if number_due:
         got = _number(actual, truth)
         if got is None:
-            return Outcome(Kind.WRONG_TYPE, f"{what} must be a single number, and is {describe(actual)}")
+            due = _NUMBERS.get(truth.dtype.kind, "a single number")
+            return Outcome(Kind.WRONG_TYPE, f"{what} must be {due}, and is {describe(actual)}")
     else:
         if type(actual) is not np.ndarray:
             return Outcome(Kind.WRONG_TYPE, f"{what} must be a numpy.ndarray, and is {describe(actual)}")
@@ -91,11 +92,14 @@ def compare(
     return _values(got, truth, rtol, atol, axes, what, show_expected)
 
 
+_NUMBERS = {"b": "True or False", "i": "a single whole number", "u": "a single whole number"}
+
+
 def _number(actual: Any, truth: NDArray) -> NDArray | None:
     """``actual`` as a zero-dimensional array, or None if it is no real number of the truth's kind."""
     if type(actual) is np.ndarray and actual.ndim == 0:
         got = actual
-    elif isinstance(actual, (bool, int, float, np.generic)):
+    elif isinstance(actual, (bool, int, float, complex, np.generic)):
         got = np.asarray(actual)
     else:
         return None
@@ -103,7 +107,7 @@ def _number(actual: Any, truth: NDArray) -> NDArray | None:
         return got if truth.dtype.kind == got.dtype.kind else None
     if truth.dtype.kind in "iu":
         return got if got.dtype.kind in "iu" else None
-    return got if got.dtype.kind in "iuf" else None
+    return got if got.dtype.kind in ("iufc" if truth.dtype.kind == "c" else "iuf") else None
 
 
 def _values(
@@ -115,7 +119,8 @@ def _values(
     what: str,
     show_expected: bool,
 ) -> Outcome:
-    if truth.dtype.kind not in "fc":
+    error_due = truth.dtype.kind in "fc"
+    if not error_due:
         bad = got != truth
         error = None
     else:
@@ -135,16 +140,21 @@ def _values(
         return Outcome(Kind.OK)
     first = tuple(int(i) for i in np.argwhere(bad)[0]) if bad.ndim else ()
     value = got[first]
-    text = f"{what}{_place(first, axes)} is wrong: yours is {value:.6g}"
+    digits = 6 if _shown(value, 6) != _shown(truth[first], 6) else 17
+    text = f"{what}{_place(first, axes)} is wrong: yours is {_shown(value, digits)}"
     if show_expected:
-        text += f", {truth[first]:.6g} is due"
+        text += f", {_shown(truth[first], digits)} is due"
     if got.ndim:
         text += f"; {int(bad.sum())} of {bad.size} values differ"
     if error is not None:
         text += f"; the largest error is {error:.3g}, the tolerance {rtol:.0e} relative"
-    if not np.isfinite(value) and np.isfinite(truth[first]):
+    if error_due and not np.isfinite(value) and np.isfinite(truth[first]):
         text += "; a finite number is due there"
     return Outcome(Kind.WRONG_VALUE, text, first, error)
+
+
+def _shown(value: np.generic, digits: int) -> str:
+    return f"{value:.{digits}g}" if value.dtype.kind in "fc" else str(value)[:60]
 
 
 def _place(index: tuple[int, ...], axes: str) -> str:
@@ -154,6 +164,19 @@ def _place(index: tuple[int, ...], axes: str) -> str:
     if len(names) == len(index):
         return " at [" + ", ".join(f"{n}={i}" for n, i in zip(names, index, strict=True)) + "]"
     return " at [" + ", ".join(str(i) for i in index) + "]"
+
+
+def same(one: Any, other: Any, rtol: float | None = None, atol: float | None = None) -> bool:
+    """Whether two values of plain data are of one type and equal, with the tolerances of :func:`compare`."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, (list, tuple)):
+        return len(one) == len(other) and all(same(a, b, rtol, atol) for a, b in zip(one, other, strict=True))
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key], rtol, atol) for key in one)
+    if isinstance(one, (bool, int, float, complex, np.number, np.bool_, np.ndarray)):
+        return compare(one, other, rtol=rtol, atol=atol).ok
+    return bool(one == other)
 
 
 def equal(

@@ -5,14 +5,18 @@ The known wrong answer that gives the same output for the same inputs.
 
 from __future__ import annotations
 
+import copy
 import time
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from fourrounds.answers.sandbox import Answer, AnswerEnded, CallResult, Limits, Sandbox, SandboxError, Session
 from fourrounds.answers.wire import Handle, NotPlain
-from fourrounds.checks import compare
-from fourrounds.examiner.problem import Cell, Fault, Problem
+from fourrounds.checks.compare import same
+from fourrounds.examiner.problem import Fault, Problem
 from fourrounds.examiner.report import Call
 
 SOLUTION = "solution"
@@ -50,35 +54,48 @@ class FaultServer:
             self._answer.run(_program(problem), "faults", time.monotonic() + 60)
         return self._answer.session(seed)
 
-    def match(self, problem: Problem, cell: Cell, calls: Sequence[Call], seed: int) -> Fault | None:
-        """The fault that gives what the learner's answer gave for all of ``calls``, if there is one.
+    def matches(self, problem: Problem, calls: Sequence[Call], seed: int) -> list[Fault]:
+        """The faults that give what the learner's answer gave for all of ``calls``.
 
-        A fault of the test's own group comes before others. A fault with the same outputs fails the same
-        check, so a name is never a guess.
+        A fault with the same outputs fails the same check, so a name is never a guess.
         """
+        found: list[Fault] = []
         if not calls or any(call.error is not None and call.raised is None for call in calls):
-            return None  # an answer that ended its process gave no output to compare
+            return found  # an answer that ended its process gave no output to compare
         session: Session | None = None
         try:
-            for fault in sorted(problem.faults, key=lambda fault: fault.group != cell.group):
+            for fault in problem.faults:
                 session = session or self.session(problem, seed)
                 try:
                     if _gives_the_same(session, fault.name, calls):
-                        return fault
+                        found.append(fault)
                 except AnswerEnded:
                     # This fault does not survive these inputs, so it is not the learner's.
                     self._leave(session)
                     session = None
         except (SandboxError, AnswerEnded):
-            return None  # a verdict stands without a name
+            return found  # a verdict stands without a name
         finally:
             if session is not None:
                 self._leave(session)
-        return None
+        return found
 
     def _leave(self, session: Session) -> None:
         if not session.close() and self._answer is not None:
             self._answer.close()
+
+
+def choose(candidates: Sequence[tuple[str, Sequence[Fault]]]) -> list[Fault | None]:
+    """One fault for each failed test cell, given its group and the faults that fit it.
+
+    Several can fit one cell. The learner has probably made one mistake and not several: the fault that fits
+    the most cells is preferred, then one of the cell's own group.
+    """
+    fits = Counter(fault.name for _, faults in candidates for fault in faults)
+    return [
+        max(faults, key=lambda fault: (fits[fault.name], fault.group == group), default=None)
+        for group, faults in candidates
+    ]
 
 
 def _program(problem: Problem) -> str:
@@ -107,7 +124,9 @@ def _gives_the_same(session: Session, fault: str, calls: Sequence[Call]) -> bool
                 )
                 for c in group
             ]
-            results = session.call(f"{fault}:{group[0].function}", requests, time.monotonic() + _SECONDS)
+            after = bool(group[0].after)
+            function = f"{fault}:{group[0].function}"
+            results = session.call(function, requests, time.monotonic() + _SECONDS, after)
         except (NotPlain, KeyError, ValueError):
             return False
         if not all(_same(call, result, theirs) for call, result in zip(group, results, strict=True)):
@@ -123,15 +142,22 @@ def _runs(calls: Sequence[Call]) -> list[list[Call]]:
     runs: list[list[Call]] = []
     for call in calls:
         alone = any(isinstance(v, Handle) for v in (*call.args, *call.kwargs.values(), call.result))
-        if runs and not alone and runs[-1][-1].function == call.function:
+        if runs and not alone and not call.after and _joins(runs[-1][-1], call):
             runs[-1].append(call)
         else:
             runs.append([call])
     return runs
 
 
+def _joins(last: Call, call: Call) -> bool:
+    return last.function == call.function and not last.after and not isinstance(last.result, Handle)
+
+
 def _translate(value: Any, handles: dict[int, Any]) -> Any:
-    return handles[value.number] if isinstance(value, Handle) else value
+    if isinstance(value, Handle):
+        return handles[value.number]
+    # One Generator crosses once; every fault gets one in the state in which the learner's answer got it.
+    return copy.deepcopy(value) if isinstance(value, np.random.Generator) else value
 
 
 def _same(call: Call, result: CallResult, handles: dict[int, Any]) -> bool:
@@ -140,20 +166,10 @@ def _same(call: Call, result: CallResult, handles: dict[int, Any]) -> bool:
     if result.error is not None or result.missing:
         return False
     if isinstance(call.result, Handle) and isinstance(result.value, Handle):
-        handles[call.result.number] = result.value
-        return call.result.answer_type == result.value.answer_type
-    return same_value(call.result, result.value)
+        handles[call.result.number] = result.value  # what the objects are is told by the calls that use them
+        return True
+    return same(call.result, result.value) and same(_plain(call.after), _plain(result.after))
 
 
-def same_value(one: Any, other: Any) -> bool:
-    """Whether two values that crossed the wall are equal up to rounding."""
-    if type(one) is not type(other):
-        return False
-    if isinstance(one, (list, tuple)):
-        return len(one) == len(other) and all(map(same_value, one, other))
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(same_value(one[k], other[k]) for k in one)
-    try:
-        return compare(one, other).ok
-    except (TypeError, ValueError):
-        return bool(one == other)
+def _plain(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(None if isinstance(value, Handle) else value for value in values)

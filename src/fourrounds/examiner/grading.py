@@ -13,8 +13,6 @@ from collections.abc import Callable, Sequence
 from types import CodeType, TracebackType
 from typing import Any, NoReturn
 
-import numpy as np
-
 from fourrounds.answers.sandbox import (
     Answer,
     AnswerEnded,
@@ -27,8 +25,8 @@ from fourrounds.answers.sandbox import (
     best_sandbox,
 )
 from fourrounds.checks import CheckFailed, Kind, seeded
-from fourrounds.examiner.faults import SOLUTION, FaultServer
-from fourrounds.examiner.problem import Cell, Problem
+from fourrounds.examiner.faults import SOLUTION, FaultServer, choose
+from fourrounds.examiner.problem import Cell, Fault, Problem
 from fourrounds.examiner.report import Call, CellReport, Report
 from fourrounds.examiner.submission import Part, Submission, is_untouched
 
@@ -140,14 +138,12 @@ class Target:
 
     @staticmethod
     def _record(function: str, args: tuple, kwargs: dict[str, Any]) -> Call:
-        # A generator moves on when a test draws from it later: keep it as it crosses.
-        def keep(value: Any) -> Any:
-            return copy.deepcopy(value) if isinstance(value, np.random.Generator) else value
-
-        return Call(function, tuple(map(keep, args)), {k: keep(v) for k, v in kwargs.items()})
+        # Copies: a test may go on to change an array in place, or to draw from a generator.
+        return Call(function, copy.deepcopy(args), copy.deepcopy(kwargs))
 
     def _finish(self, call: Call, result: CallResult) -> None:
         call.result = result.value
+        call.after = result.after
         if result.missing:
             call.error = "it is not defined"
         elif result.error is not None:
@@ -184,17 +180,23 @@ class Examiner:
     """Grades submissions in the strongest sandbox that this machine offers; one warm process serves them all.
 
     ``level`` (or the variable ``FOURROUNDS_SANDBOX``) names a level to use instead. Raises ``SandboxError``
-    when no sandbox can be started.
+    when no sandbox can be started. ``first`` is a problem to make ready while the sandbox starts.
     """
 
-    def __init__(self, level: str | None = None) -> None:
+    def __init__(self, level: str | None = None, first: Problem | None = None) -> None:
+        self._benches: dict[str, _Bench] = {}
+
+        def prepare() -> None:
+            if first is not None:
+                with contextlib.suppress(Exception):  # what is wrong with a problem, its first grading tells
+                    self.bench(first).namespace()
+
         if level is None:
-            self._sandbox, self.probe = best_sandbox()
+            self._sandbox, self.probe = best_sandbox(prepare)
         else:
             self._sandbox, self.probe = Sandbox(level), Probe(level, {})
             self._sandbox.start()
         self._faults = FaultServer(self.probe.level)
-        self._benches: dict[str, _Bench] = {}
 
     @property
     def level(self) -> str:
@@ -244,8 +246,8 @@ class Examiner:
     ) -> Report:
         """The verdicts on ``submission``, all test inputs drawn from ``seed`` (a fresh one unless given).
 
-        With ``keep_calls`` each verdict keeps the calls that led to it; without ``name_faults`` no known fault
-        is looked for. ``progress`` is called with (cells done, cells in all, what is next). Never raises for
+        With ``keep_calls`` each verdict keeps the calls that led to it; without ``name_faults`` no fault is
+        looked for. ``progress`` is called with (cells done, cells in all, what is next). Never raises for
         what an answer does.
         """
         seed = secrets.randbits(31) if seed is None else seed
@@ -322,6 +324,7 @@ class _Run:
         self.dead: tuple[Kind, str] | None = None
         self.errors: list[tuple[Part, dict[str, Any]]] = []
         self.timeouts = 0
+        self.candidates: list[tuple[CellReport, list[Fault]]] = []
 
     def run(self) -> None:
         try:
@@ -338,6 +341,10 @@ class _Run:
         finally:
             if self.answer is not None:
                 self.answer.close()
+        chosen = choose([(verdict.group, faults) for verdict, faults in self.candidates])
+        for (verdict, _), fault in zip(self.candidates, chosen, strict=True):
+            if fault is not None:
+                verdict.fault, verdict.fault_says = fault.name, fault.says
 
     def _part(self, number: int, part: Part) -> None:
         cell = part.cell
@@ -422,9 +429,8 @@ class _Run:
             Kind.CRASHED,
         }
         if failed_by_output and cell.role == "hidden" and self.name_faults:
-            fault = self.examiner._faults.match(self.problem, cell, target.calls, self.report.seed)
-            if fault is not None:
-                verdict.fault, verdict.fault_says = fault.name, fault.says
+            faults = self.examiner._faults.matches(self.problem, target.calls, self.report.seed)
+            self.candidates.append((verdict, faults))
         self._settle(verdict)
 
     def _settle(self, verdict: CellReport) -> None:

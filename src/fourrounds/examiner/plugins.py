@@ -11,7 +11,9 @@ import html
 import json
 import os
 import re
+import shutil
 import stat
+import sysconfig
 from glob import glob
 from pathlib import Path
 from typing import Any
@@ -48,6 +50,9 @@ def shared_examiner() -> Examiner:
 
 def configure(c: Config) -> None:
     """Set nbgrader up to grade through the examiner."""
+    if shutil.which("alembic") is None:
+        # nbgrader starts it by name to make a gradebook, and an environment that is not activated is not on the path.
+        os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", ""), sysconfig.get_path("scripts")])
     c.GenerateAssignment.preprocessors = [DropAuthorCells, *GenerateAssignment.preprocessors.default_args[0]]
     c.Autograde.exporter_class = RebuildingExporter
     # What is rebuilt from the source needs no sanitising.
@@ -240,7 +245,8 @@ def report_html(report: dict[str, Any]) -> str:
     rows = []
     for cell in report["cells"]:
         points = "not yet" if cell["points"] is None else f"{cell['points']:g}"
-        said = text(cell["message"])
+        said = text(cell["message"]).rstrip(".")
+        said = f"{said}." if said else ""
         if cell["fault_says"]:
             said += f"{' ' if said else ''}A known fault gives the same output: {text(cell['fault_says'])}."
         rows.append(

@@ -22,6 +22,7 @@ class Call:
     result: Any = None
     error: str | None = None
     raised: str | None = None
+    after: tuple[Any, ...] = ()
 
 
 @dataclass

@@ -124,11 +124,11 @@ def from_sources(problem: Problem, sources: dict[str, str]) -> Submission:
 def from_python(problem: Problem, text: str) -> Submission:
     """A submission whose answer is one Python text that defines the functions of the contract.
 
-    It stands in the last code answer cell; the others are empty.
+    It stands in the first code answer cell; the others are empty.
     """
     answers = problem.by_role("answer")
     sources = {cell.grade_id: "" for cell in answers}
-    sources[answers[-1].grade_id] = text
+    sources[answers[0].grade_id] = text
     return from_sources(problem, sources)
 
 
@@ -158,8 +158,8 @@ def _read_cells(path: Path) -> list[dict[str, Any]]:
         raise _Unreadable("What was handed in is not a file. Hand in the notebook.")
     if status.st_size > MAX_BYTES:
         raise _Unreadable(
-            f"The notebook is {status.st_size / 2**20:.0f} MB, and {MAX_BYTES / 2**20:.0f} MB is the most that is "
-            "read. "
+            f"The notebook is {status.st_size / 2**20:.0f} MB, and {MAX_BYTES / 2**20:.0f} MB is the "
+            "most that is read. "
             "Clear its outputs (Edit, Clear Outputs of All Cells), save it, and hand it in again."
         )
     try:
