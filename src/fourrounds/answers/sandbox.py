@@ -224,7 +224,7 @@ class Sandbox:
             return None
 
     def _open_once(self, limits: Limits) -> Answer:
-        worker_limits = json.dumps(limits.for_worker(False))
+        worker_limits = json.dumps(limits.for_worker(self.level == "bubblewrap"))
         folder = self._folder
         if self.level == "process":
             # One of its own, since an answer can write there, and what one leaves the next one would import.

@@ -96,13 +96,17 @@ def _make_shell() -> Any:
     from IPython.core.interactiveshell import InteractiveShell
     from traitlets.config import Config
 
+    class Shell(InteractiveShell):
+        def enable_matplotlib(self, gui: str | None = None) -> tuple[str | None, str]:
+            return gui, "agg"  # %matplotlib inline, and any other: pictures are drawn for nobody here
+
     HistoryManager.enabled = False  # its database starts a thread
     config = Config()
     config.InteractiveShell.colors = "nocolor"
     config.InteractiveShell.autoindent = False
     config.InteractiveShell.cache_size = 0
     config.HistoryManager.enabled = False
-    return InteractiveShell.instance(config=config)
+    return Shell.instance(config=config)
 
 
 class AnswerProcess:
