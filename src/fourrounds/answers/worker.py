@@ -308,7 +308,7 @@ def _quiet_descriptors() -> None:
             os.dup2(null, fd)
 
 
-# NumPy loads parts of itself when they are first used, and IPython its parser and display: once, before any fork.
+# NumPy loads parts of itself at first use, and IPython its parser and display: once, before any fork.
 _FIRST_CELL = """
 import copy, dataclasses, functools, itertools, math, typing
 import numpy as np

@@ -51,7 +51,7 @@ def shared_examiner() -> Examiner:
 def configure(c: Config) -> None:
     """Set nbgrader up to grade through the examiner."""
     if shutil.which("alembic") is None:
-        # nbgrader starts it by name to make a gradebook, and an environment that is not activated is not on the path.
+        # nbgrader starts it by name to make a gradebook; an environment need not be activated to be used.
         os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", ""), sysconfig.get_path("scripts")])
     c.GenerateAssignment.preprocessors = [DropAuthorCells, *GenerateAssignment.preprocessors.default_args[0]]
     c.Autograde.exporter_class = RebuildingExporter

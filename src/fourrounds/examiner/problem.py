@@ -237,24 +237,29 @@ def load_problem(path: Path) -> Problem:
     debrief: list[str] = []
     for number, raw in enumerate(cells):
         _read_cell(path.stem, number, raw, parsed, faults, variants, debrief)
-    problem = Problem(
-        slug=path.stem,
-        assignment=path.parent.name,
-        path=path,
-        sha256=hashlib.sha256(data).hexdigest(),
-        title=about["title"],
-        paper=dict(about.get("paper", {})),
-        minutes=int(about["minutes"]),
-        contract=tuple(about["contract"]),
-        prerequisites=tuple(about.get("prerequisites", ())),
-        related=tuple(about.get("related", ())),
-        limits=Limits(**about.get("limits", {})),
-        cells=tuple(parsed),
-        faults=tuple(faults),
-        variants=tuple(variants),
-        debrief="\n\n".join(debrief),
-        notebook=notebook,
-    )
+    try:
+        problem = Problem(
+            slug=path.stem,
+            assignment=path.parent.name,
+            path=path,
+            sha256=hashlib.sha256(data).hexdigest(),
+            title=about["title"],
+            paper=dict(about.get("paper", {})),
+            minutes=int(about["minutes"]),
+            contract=tuple(about["contract"]),
+            prerequisites=tuple(about.get("prerequisites", ())),
+            related=tuple(about.get("related", ())),
+            limits=Limits(**about.get("limits", {})),
+            cells=tuple(parsed),
+            faults=tuple(faults),
+            variants=tuple(variants),
+            debrief="\n\n".join(debrief),
+            notebook=notebook,
+        )
+    except KeyError as error:
+        raise ProblemError(f"{path.stem}: metadata.fourrounds needs {error}") from error
+    except (TypeError, ValueError) as error:
+        raise ProblemError(f"{path.stem}: metadata.fourrounds is out of form ({error})") from error
     _validate(problem)
     return problem
 
@@ -268,6 +273,8 @@ def _read_cell(
     variants: list[Variant],
     debrief: list[str],
 ) -> None:
+    if not isinstance(raw, dict) or not isinstance(raw.get("metadata"), dict) or "source" not in raw:
+        raise ProblemError(f"{slug}, cell {number}: it is no notebook cell, with metadata and a source")
     mine = raw["metadata"].get("fourrounds", {})
     nbgrader = raw["metadata"].get("nbgrader", {})
     role = mine.get("role")

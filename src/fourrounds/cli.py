@@ -1,0 +1,394 @@
+"""The command ``fourrounds``.
+
+Every command imports what it needs when it runs, so that each starts fast and works where another's packages
+are missing. The exit status is 0 when the command did its work (a low score is a verdict, not an error), 1
+when what it checks does not hold, and 2 when it could not be done: then stderr says why, and what to do.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from fourrounds.desk.examine import Graded, Work
+    from fourrounds.examiner.layout import Layout
+    from fourrounds.examiner.problem import Problem
+
+MAX_SEED = 2**63 - 1
+PIPE_WIDTH = 120
+_SIGNS = {"good": ("✓", "green"), "weak": ("!", "yellow"), "missing": ("✗", "red")}
+
+app = typer.Typer(
+    name="fourrounds",
+    help="Prepare for the four rounds of the AI Research Engineer interview.",
+    epilog="Begin with `fourrounds list`. `fourrounds COMMAND --help` explains one command.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # messages are plain sentences, in a terminal as in a log
+)
+
+Slug = Annotated[str, typer.Argument(metavar="SLUG", help="The problem, as `fourrounds list` names it.")]
+User = Annotated[
+    str | None,
+    typer.Option(
+        "--user", metavar="NAME", help="Whose folder in submitted/ (else FOURROUNDS_USER, else your login)."
+    ),
+]
+Notebook = Annotated[
+    Path | None,
+    typer.Option("--notebook", metavar="PATH", help="A notebook somewhere else than in submitted/."),
+]
+Answers = Annotated[
+    Path | None,
+    typer.Option("--answers", metavar="FILE.py", help="A Python file that defines the functions."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]
+
+
+@app.callback(invoke_without_command=True)
+def _about(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+) -> None:
+    if version:
+        from importlib.metadata import version as version_of
+
+        print(version_of("fourrounds"))
+        raise typer.Exit
+
+
+@app.command("list")
+def list_(as_json: Json = False, user: User = None) -> None:
+    """Show the problems of every round and your state."""
+    from fourrounds.desk.catalogue import catalogue, json_rows, rich_table
+
+    rows = catalogue(_layout(), user)
+    if as_json:
+        print(json.dumps(json_rows(rows)))
+    else:
+        _stdout().print(rich_table(rows))
+
+
+@app.command()
+def start(
+    slug: Slug,
+    again: Annotated[
+        bool,
+        typer.Option(
+            "--again", help="Put your present notebook into the archive and begin with a fresh one."
+        ),
+    ] = False,
+    user: User = None,
+) -> None:
+    """Make your copy of a problem; never overwrites work."""
+    from fourrounds.desk import work
+
+    layout = _layout()
+    problem = layout.problem(slug)
+    started = work.start(layout, problem, work.user_name(user), again=again)
+    _print(*work.told(started, problem))
+
+
+@app.command()
+def grade(
+    slug: Slug,
+    notebook: Notebook = None,
+    answers: Answers = None,
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", min=0, max=MAX_SEED, help="Draw the inputs from this seed, not a fresh one."),
+    ] = None,
+    as_json: Json = False,
+    user: User = None,
+    as_page: Annotated[bool, typer.Option("--page", hidden=True)] = False,
+) -> None:
+    """Grade your work with the hidden tests.
+
+    It runs in a sandbox, and the attempt is kept. The verdicts come by group. A low score is not an error:
+    the exit status is 0 whenever there is a verdict.
+    """
+    from fourrounds.desk import report as shown
+
+    layout = _layout()
+    problem, work, name = _find(layout, slug, notebook, answers, user)
+    graded = _examine(layout, problem, work, name, seed)
+    report = graded.report.to_dict()
+    if graded.unrecorded:
+        print(f"This attempt could not be kept. {graded.unrecorded}", file=sys.stderr)
+    if as_json:
+        print(shown.dump(report))
+        return
+    steps = shown.advice(report, path=str(work.path), debrief=_debrief(layout, problem), again=work.option)
+    if as_page:  # for desk.grade in a notebook, which shows more than --json gives
+        print(json.dumps({"report": report, "next": steps}))
+    else:
+        _stdout().print(shown.rich_table(report))
+        _print(*shown.lines(report, steps))
+
+
+@app.command()
+def replay(
+    slug: Slug,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=MAX_SEED, help="The seed that the report names.")],
+    group: Annotated[
+        str | None, typer.Option("--group", help="Only this group (else every group that fails).")
+    ] = None,
+    notebook: Notebook = None,
+    answers: Answers = None,
+    user: User = None,
+) -> None:
+    """Hand over the input that failed.
+
+    The tests run again with the given seed. The input is saved as a file, and a few lines of Python that you
+    can paste into your notebook load it.
+    """
+    from fourrounds.desk import replay as replays
+    from fourrounds.desk.work import DeskError
+
+    layout = _layout()
+    problem, work, name = _find(layout, slug, notebook, answers, user)
+    known = problem.groups
+    if group is not None and group not in known:
+        raise DeskError(f"{slug} has no group {group!r}. Its groups are {', '.join(known)}.")
+    graded = _examine(layout, problem, work, name, seed, keep_calls=True)
+    console = _stdout()
+    for part in replays.told(graded.report, problem, group, layout.state / "replays"):
+        if isinstance(part, str):
+            _print(part)
+        else:
+            console.print(part)
+
+
+@app.command()
+def doctor() -> None:
+    """Say what this machine lacks, and what to do.
+
+    The exit status is 1 if something is missing that you need to work or grade here.
+    """
+    from rich.table import Table
+    from rich.text import Text
+
+    from fourrounds.desk.doctor import State, look
+    from fourrounds.desk.waiting import Waiting
+    from fourrounds.examiner.layout import LayoutError
+
+    layout, why = None, ""
+    try:
+        layout = _layout()
+    except LayoutError as error:
+        why = str(error)
+    with Waiting("looking at this machine"):
+        findings = list(look(layout, why))
+    table = Table()
+    for column in ("What", "State", "Found", "Do this"):
+        table.add_column(column, overflow="fold")
+    for finding in findings:
+        sign, style = _SIGNS[finding.state.value]
+        state = Text(f"{sign} {finding.state.value}", style)
+        table.add_row(Text(finding.what), state, Text(finding.found), Text(finding.do))
+    _stdout().print(table)
+    if any(finding.state is State.MISSING for finding in findings):
+        _print("Something that you need is missing: see the lines marked ✗.")
+        raise typer.Exit(1)
+    weak = any(finding.state is State.WEAK for finding in findings)
+    _print("You can work and grade here." + (" What is marked ! could be better." if weak else ""))
+
+
+@app.command()
+def study(
+    port: Annotated[
+        int | None, typer.Option("--port", envvar="PORT", min=1, max=65535, help="Serve on this port.")
+    ] = None,
+    no_browser: Annotated[
+        bool,
+        typer.Option("--no-browser", help="Open no browser; the address is printed (also: NO_BROWSER=1)."),
+    ] = False,
+) -> None:
+    """Serve JupyterLab at the start page."""
+    from fourrounds.desk.study import study as serve
+
+    quiet = no_browser or os.environ.get("NO_BROWSER", "") not in ("", "0")
+    raise typer.Exit(serve(_layout().root, port=port, browser=not quiet))
+
+
+@app.command()
+def build(
+    slugs: Annotated[
+        list[str] | None, typer.Argument(metavar="[SLUG]...", help="Only these problems.")
+    ] = None,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Write nothing; exit with 1 and say what is stale, if anything is."),
+    ] = False,
+) -> None:
+    """Bring release/ and solutions/ up to date."""
+    from fourrounds.desk.waiting import Waiting
+
+    layout = _layout()
+    with Waiting("checking release/ and solutions/" if check else "building release/ and solutions/"):
+        from fourrounds.course.build import build as make
+
+        result = make(layout.root, check=check, slugs=slugs, say=_print)
+    if check and result.stale:
+        _print(*result.stale, "`fourrounds build` brings this up to date.")
+        raise typer.Exit(1)
+    if not result.written:
+        _print("Everything is up to date.")
+
+
+@app.command()
+def prove(
+    slug: Slug,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, max=1000, help="With how many seeds.")] = 3,
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", min=0, max=MAX_SEED, help="Only with this one (else 1, 2, 3 and so on)."),
+    ] = None,
+) -> None:
+    """Prove that a problem's tests tell right from wrong.
+
+    Every fault loses the points of its group, and every right answer gets full marks. Prints the matrix of
+    faults and groups. The exit status is 1 if the proof fails.
+    """
+    from fourrounds.desk.waiting import Waiting
+
+    problem = _layout().problem(slug)
+    chosen = range(1, seeds + 1) if seed is None else (seed,)
+    with Waiting(f"proving {slug}") as waiting:
+        from fourrounds.course.prove import prove as run
+        from fourrounds.examiner.grading import Examiner
+
+        with Examiner() as examiner:
+            proof = run(
+                problem,
+                examiner,
+                chosen,
+                lambda done, most, what: waiting.say(f"proving {slug}: {done} of {most} graded, {what}"),
+            )
+    _stdout().print(proof)
+    if not proof.ok:
+        raise typer.Exit(1)
+    _print(f"{slug} holds, with {len(chosen)} seed{'' if len(chosen) == 1 else 's'}.")
+
+
+@app.command()
+def new(
+    slug: Annotated[
+        str, typer.Argument(metavar="SLUG", help="Its name: small letters, digits, underscores.")
+    ],
+    assignment: Annotated[
+        str, typer.Option("--assignment", metavar="A", help="The round it belongs to, a folder of source/.")
+    ] = "round1_implement",
+) -> None:
+    """Start a new problem, as its author.
+
+    Writes a small one that is complete, to replace piece by piece.
+    """
+    from fourrounds.course.new import new as make
+
+    path = make(_layout().root, slug, assignment)
+    _print(
+        f"Wrote {path}",
+        f"When you have changed it: `fourrounds prove {slug}`, then `fourrounds build {slug}`.",
+    )
+
+
+def _layout() -> Layout:
+    from fourrounds.examiner.layout import Layout, find_root
+
+    return Layout(find_root())
+
+
+def _find(
+    layout: Layout, slug: str, notebook: Path | None, answers: Path | None, user: str | None
+) -> tuple[Problem, Work, str]:
+    from fourrounds.desk.examine import find_work
+    from fourrounds.desk.work import user_name
+
+    problem = layout.problem(slug)
+    name = user_name(user)
+    return problem, find_work(layout, problem, name, notebook, answers), name
+
+
+def _examine(
+    layout: Layout, problem: Problem, work: Work, user: str, seed: int | None, keep_calls: bool = False
+) -> Graded:
+    """Grade under a spinner. What is run again to be looked at (``keep_calls``) is no attempt."""
+    from fourrounds.desk.examine import examine
+    from fourrounds.desk.waiting import Waiting
+
+    with Waiting(f"grading {problem.slug}") as waiting:
+        return examine(
+            layout,
+            problem,
+            work,
+            user,
+            seed=seed,
+            record=not keep_calls,
+            keep_calls=keep_calls,
+            say=lambda text: waiting.say(f"grading {problem.slug}: {text}"),
+        )
+
+
+def _debrief(layout: Layout, problem: Problem) -> str:
+    return str(layout.solutions / problem.assignment / f"{problem.slug}.ipynb")
+
+
+def _stdout() -> Console:
+    from rich.console import Console
+
+    return Console() if sys.stdout.isatty() else Console(width=PIPE_WIDTH)
+
+
+def _print(*lines: str) -> None:
+    for line in lines:
+        print(line, flush=True)
+
+
+def _words(error: Exception) -> str | None:
+    """What to tell about an error that can be foreseen; None for any other, which is a bug."""
+    from fourrounds.course.errors import CourseError
+    from fourrounds.desk.work import DeskError
+    from fourrounds.examiner.layout import LayoutError
+    from fourrounds.examiner.problem import ProblemError
+
+    if isinstance(error, (CourseError, DeskError, LayoutError, ProblemError)):
+        return str(error)
+    if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("fourrounds"):
+        return f"This needs {error.name}, which is not installed here: run `make env` in the course's folder."
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        words = f"{where}{error.strerror or error}."
+        return f"{words} Look at the disk's space and the permissions, then run this again."
+    from fourrounds.examiner.wall import SandboxError
+
+    if isinstance(error, SandboxError):
+        return f"No sandbox can be started ({error}). `fourrounds doctor` says what to do."
+    return None
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal without ✓ still gets its verdict
+    try:
+        app(args=None if arguments is None else list(arguments), prog_name="fourrounds")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except Exception as error:
+        words = _words(error)
+        if words is None:
+            raise
+        print(words, file=sys.stderr)
+        return 2
+    return 0

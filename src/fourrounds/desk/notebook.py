@@ -1,0 +1,167 @@
+"""The desk inside a notebook: start a problem, see all of them, have one graded."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from html import escape
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from fourrounds.desk import catalogue, report, work
+from fourrounds.desk.replay import Replay, load
+from fourrounds.desk.work import DeskError
+from fourrounds.examiner.layout import Layout, LayoutError, find_root
+from fourrounds.examiner.problem import ProblemError
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    """Errors that can be foreseen become a :class:`DeskError`, which a notebook shows without a stack."""
+    try:
+        yield
+    except (LayoutError, ProblemError, OSError) as error:
+        raise DeskError(str(error)) from error
+
+
+def _link(path: Path) -> str:
+    """The address that JupyterLab follows from an output: relative to the folder of this notebook."""
+    notebook = os.environ.get("JPY_SESSION_NAME")  # the server tells its kernels the notebook's path
+    here = Path(notebook).parent if notebook and Path(notebook).is_absolute() else Path.cwd()
+    return quote(Path(os.path.relpath(path, here)).as_posix())
+
+
+@dataclass(frozen=True)
+class StartedLink:
+    """What :func:`start` did. In a notebook it shows a link that opens the learner's copy."""
+
+    started: work.Started
+    lines: Sequence[str]
+
+    def __repr__(self) -> str:
+        return "\n".join(self.lines)
+
+    def _repr_html_(self) -> str:
+        words = {
+            "started": "Your copy is ready:",
+            "kept": "You have started this already, and your work is untouched:",
+            "again": "Your earlier attempt is in the archive, and this is a fresh copy:",
+        }[self.started.outcome]
+        link = f"<a href='{escape(_link(self.started.path))}'>open {escape(self.started.path.name)}</a>"
+        kept = (
+            f"<p>The earlier attempt: {escape(str(self.started.archived))}</p>"
+            if self.started.archived
+            else ""
+        )
+        return f"<p>{words} <b>{link}</b></p>{kept}"
+
+
+@_in_words()
+def start(slug: str, *, again: bool = False) -> StartedLink:
+    """Make your copy of a problem, or find the one that you have.
+
+    ``again`` puts that one into the archive and makes a fresh copy.
+    """
+    layout = Layout(find_root())
+    problem = layout.problem(slug)
+    started = work.start(layout, problem, work.user_name(), again=again)
+    return StartedLink(started, work.told(started, problem))
+
+
+@dataclass(frozen=True)
+class Problems:
+    """The list of problems, as :func:`problems` returns it."""
+
+    rows: Sequence[catalogue.Row]
+
+    def __repr__(self) -> str:
+        return catalogue.text_table(self.rows)
+
+    def _repr_html_(self) -> str:
+        return catalogue.html_table(
+            self.rows, {row.problem.slug: _link(row.path) for row in self.rows if row.path}
+        )
+
+
+@_in_words()
+def problems() -> Problems:
+    """Every problem, and how far you are with it."""
+    return Problems(catalogue.catalogue(Layout(find_root())))
+
+
+@dataclass(frozen=True)
+class GradeReport:
+    """A verdict, as :func:`grade` returns it. ``report`` is the examiner's, as a dict."""
+
+    report: Mapping[str, Any]
+    next_steps: Sequence[str]
+    saved_at: datetime
+    warning: str = ""
+
+    @property
+    def _lines(self) -> list[str]:
+        graded = f"This is about your notebook as it was saved at {self.saved_at:%H:%M:%S on %d %B}."
+        return [graded, *([self.warning] if self.warning else []), *self.next_steps]
+
+    def __repr__(self) -> str:
+        return report.text_report(self.report, self._lines)
+
+    def _repr_html_(self) -> str:
+        return report.html_report(self.report, self._lines)
+
+
+@_in_words()
+def grade(slug: str, *, seed: int | None = None) -> GradeReport:
+    """Grade your saved notebook with the hidden tests, and keep the attempt.
+
+    Everything runs in another process, so that nothing in this kernel has a part in the verdict. Raises
+    :class:`DeskError` if there is none.
+    """
+    layout = Layout(find_root())
+    path = work.work_path(layout, layout.problem(slug), work.user_name())
+    saved_at = datetime.fromtimestamp(path.stat().st_mtime) if path.exists() else datetime.now()
+    # -P: a file of the learner's beside the notebook does not become a module of the examiner's.
+    command = [sys.executable, "-P", "-m", "fourrounds", "grade", slug, "--page"]
+    command += [] if seed is None else ["--seed", str(seed)]
+    environment = {**os.environ, "FOURROUNDS_ROOT": str(layout.root)}
+    with subprocess.Popen(
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        answer: list[str] = []
+        reader = threading.Thread(target=lambda out=process.stdout: answer.append(out.read()))
+        reader.start()
+        said = [_show(line) for line in process.stderr]
+        reader.join()
+    if process.returncode != 0:
+        raise DeskError("".join(said).strip() or f"Grading ended with the status {process.returncode}.")
+    result = json.loads(answer[0])
+    warning = " ".join(line.strip() for line in said if not line.rstrip().endswith("..."))
+    return GradeReport(result["report"], result["next"], saved_at, warning)
+
+
+def _show(line: str) -> str:
+    """Show a line of progress, and only that."""
+    if line.rstrip().endswith("..."):
+        print(line, end="", flush=True)
+    return line
+
+
+@_in_words()
+def failing_input(path: str | os.PathLike[str]) -> Replay:
+    """The input of a failed test (``args``, ``kwargs``, ``calls``), from a file of ``fourrounds replay``."""
+    return load(Path(path))
