@@ -14,6 +14,7 @@ from types import CodeType, TracebackType
 from typing import Any, NoReturn
 
 from fourrounds.answers.sandbox import (
+    LEVELS,
     Answer,
     AnswerEnded,
     CallResult,
@@ -193,6 +194,8 @@ class Examiner:
 
         if level is None:
             self._sandbox, self.probe = best_sandbox(prepare)
+        elif level not in LEVELS:
+            raise SandboxError(f"there is no sandbox level {level!r}, only {', '.join(LEVELS)}")
         else:
             self._sandbox, self.probe = Sandbox(level), Probe(level, {})
             self._sandbox.start()
@@ -281,6 +284,7 @@ def _fail_all(report: Report, submission: Submission, kind: Kind, message: str) 
         verdict = _manual(part, report.seed) if part.cell.role == "manual" else _blank(part.cell, report.seed)
         if verdict.kind is not Kind.MANUAL:
             verdict.kind, verdict.message = kind, message
+            verdict.points = None if kind is Kind.EXAMINER_FAULT else 0.0
         (report.provided if part.cell.role == "provided" else report.cells).append(verdict)
 
 
@@ -315,7 +319,6 @@ class _Run:
         self.keep_calls = keep_calls
         self.name_faults = name_faults
         self.progress = progress
-        self.bench = examiner.bench(problem)
         own = problem.limits
         self.limits = Limits(own.call_seconds, own.total_seconds, own.memory_mb * 2**20)
         self.deadline = time.monotonic() + own.total_seconds
@@ -328,6 +331,7 @@ class _Run:
 
     def run(self) -> None:
         try:
+            self.bench = self.examiner.bench(self.problem)
             self.names = self.bench.namespace()
         except Exception as error:
             message = (

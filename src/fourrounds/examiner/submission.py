@@ -248,7 +248,7 @@ def _assemble(problem: Problem, cells: list[dict[str, Any]]) -> Submission:
             continue
         kind = raw.get("cell_type")
         source = _source(raw)
-        if kind not in {"code", "markdown"} or not source.strip():
+        if kind not in ("code", "markdown") or not source.strip():
             continue
         if len(source) > MAX_CELL_CHARACTERS:
             long += 1
