@@ -178,7 +178,7 @@ def main() -> None:
         print(f"scores that differ: {', '.join(differing) if differing else 'none'}")
         shares = where_it_goes(Path(temporary) / "ours", problem.assignment)
         print(
-            f"where a submission's {1000 * sum(shares.values()) / options.submissions:.0f} ms go (same course, again):"
+            f"where a submission's {1000 * sum(shares.values()) / options.submissions:.0f} ms go (graded again):"
         )
         for part, value in sorted(shares.items(), key=lambda item: -item[1]):
             print(f"  {1000 * value / options.submissions:6.1f} ms  {part}")
