@@ -177,9 +177,7 @@ def main() -> None:
         print(f"ratio of throughput, ours to stock: {seconds['stock'] / seconds['ours']:.1f}")
         print(f"scores that differ: {', '.join(differing) if differing else 'none'}")
         shares = where_it_goes(Path(temporary) / "ours", problem.assignment)
-        print(
-            f"where a submission's {1000 * sum(shares.values()) / options.submissions:.0f} ms go (graded again):"
-        )
+        print(f"where a submission's {1000 * sum(shares.values()) / options.submissions:.0f} ms go:")
         for part, value in sorted(shares.items(), key=lambda item: -item[1]):
             print(f"  {1000 * value / options.submissions:6.1f} ms  {part}")
 
