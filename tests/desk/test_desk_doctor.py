@@ -82,7 +82,7 @@ def test_no_sandbox_at_all_is_a_lack(solved: Layout, monkeypatch: pytest.MonkeyP
     def none() -> None:
         raise SandboxError("no process can be started")
 
-    monkeypatch.setattr("fourrounds.answers.sandbox.best_sandbox", none)
+    monkeypatch.setattr("fourrounds.examiner.wall.best_sandbox", none)
     finding = found(solved)["sandbox"]
     assert finding.state is State.MISSING
     assert finding.found == "no process can be started"
