@@ -14,6 +14,7 @@ import re
 import shutil
 import stat
 import sysconfig
+import textwrap
 from glob import glob
 from pathlib import Path
 from typing import Any
@@ -203,7 +204,8 @@ def _annotate(nb: NotebookNode, report: Report, submission: Submission) -> None:
         if part.cell is not None and part.cell.is_test:
             verdict = report.cell(part.cell.grade_id)
             text = f"{verdict.kind}: {verdict.points or 0:g} of {verdict.max_points:g} points"
-            text += f"\n{plain(verdict.message)}" if verdict.message else ""
+            # Wrapped, since formgrader and the feedback cut a long line off.
+            text += "".join(f"\n{line}" for line in textwrap.wrap(plain(verdict.message), 110))
             text += (
                 f"\nA known fault gives the same output: {verdict.fault_says}." if verdict.fault_says else ""
             )
