@@ -166,7 +166,7 @@ def test_a_session_leaves_nothing_behind(worker: Worker) -> None:
     assert second.close()
     third = worker.session(seed=4)
     assert value(third, "clean") is True
-    assert value(third, "draws") != drawn
+    assert not set(value(third, "draws")) & set(drawn)
     assert third.close()
 
 
