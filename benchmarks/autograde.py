@@ -72,7 +72,9 @@ def make_course(folder: Path, problem: Problem, count: int, *, stock: bool) -> N
 def nbgrader(folder: Path, *args: str) -> float:
     """Run an nbgrader command in ``folder``; returns its seconds."""
     begun = time.monotonic()
-    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
+    # Stock nbgrader starts alembic by name, which stands beside this Python.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    environment = {**os.environ, "PYTHONWARNINGS": "ignore", "PATH": path}
     done = subprocess.run(
         [sys.executable, "-m", "nbgrader", *args], cwd=folder, env=environment, capture_output=True, text=True
     )

@@ -320,17 +320,34 @@ def test_an_answer_cannot_set_the_meter_back(worker: Worker) -> None:
 def test_children_end_with_the_answer(opened: Open) -> None:
     worker = opened()
     mark = f"7{os.getpid()}.{time.monotonic_ns()}"
-    worker.tell(f"import subprocess\nsubprocess.Popen(['sleep', '{mark}'])")
+    worker.tell(f"import subprocess\nsubprocess.Popen(['sleep', '{mark}'], start_new_session=True)")
     worker.tell(f"def f(): subprocess.Popen(['sleep', '{mark}'])")
     session = worker.session()
     value(session, "f")
     assert session.close()
-    assert sleepers(mark)
+    assert len(sleepers(mark)) == 2
     worker.answer.close()
     deadline = time.monotonic() + 5
     while sleepers(mark) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not sleepers(mark)
+
+
+@needs_bubblewrap
+@pytest.mark.parametrize("level", ["namespaces"])
+def test_what_a_stuck_session_has_started_ends_with_it(opened: Open) -> None:
+    worker = opened(call_seconds=0.3)
+    mark = f"8{os.getpid()}.{time.monotonic_ns()}"
+    worker.tell(
+        f"import subprocess\ndef f():\n    subprocess.Popen(['sleep', '{mark}'])\n    while True: pass"
+    )
+    session = worker.session()
+    with pytest.raises(AnswerEnded):
+        call(session, "f")
+    assert sleepers(mark)
+    assert session.close()
+    assert not sleepers(mark)
+    assert worker.tell("print(1)") == "1\n"
 
 
 def sleepers(mark: str) -> list[int]:
@@ -407,6 +424,17 @@ def test_the_environment_is_the_same_for_everybody(
 
 
 # -- starting, and starting again
+
+
+@needs_bubblewrap
+def test_a_warm_process_has_one_answer_at_a_time() -> None:
+    with Sandbox("namespaces") as sandbox:
+        first = Worker(sandbox.open(Limits()), "namespaces")
+        with pytest.raises(RuntimeError, match="one answer at a time"):
+            sandbox.open(Limits())
+        assert first.tell("print(1)") == "1\n"
+        first.answer.close()
+        assert Worker(sandbox.open(Limits()), "namespaces").tell("print(2)") == "2\n"
 
 
 @needs_bubblewrap

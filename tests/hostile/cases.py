@@ -51,7 +51,7 @@ THREATS = {
     27: "flip nbgrader's flags",
     28: "double a cell",
     29: "rename a cell",
-    30: "a file that is no notebook, or a huge one",
+    30: "no notebook, a file that is none, or a huge one",
     31: "HTML and scripts into the feedback",
     32: "control characters into the feedback",
     33: "links in the submission",
@@ -59,14 +59,17 @@ THREATS = {
     35: "modules that shadow others",
     36: "results that need pickle",
     37: "use torch in a NumPy answer",
-    38: "warnings and stderr on a right answer",
+    38: "warnings, stderr and failing cells in a right answer",
     39: "behave well only when graded",
     40: "answer the visible tests only",
     41: "results that differ from run to run",
     42: "look-alike names",
     43: "change the inputs to fool a later comparison",
     44: "carry state from test to test",
-    45: "write into the examiner's channel",
+    45: "results of an odd type, shape or size",
+    46: "a timestamp that is none",
+    47: "feedback that takes minutes to make",
+    48: "write into the examiner's channel",
 }
 """What a submission can do to an autograder. The last row needs a wall with a channel through it."""
 

@@ -123,17 +123,19 @@ def control_characters_in_exception(work: Work) -> None:
     )
 
 
-@case(31, verdict="ok", stock="it would keep it busy for minutes")
+@case(47, verdict="ok", stock="it would take minutes")
 def slow_markdown(work: Work) -> None:
-    """A right answer with markdown that naive parsers take minutes for."""
+    """A right answer with markdown on which parsers take a time that grows with the square of its length."""
     work.right()
-    for text in (
-        "[" * 20_000,
-        "*a **a " * 5_000,
-        "`" * 20_001,
-        "<a " * 7_000,
-        "> " * 5_000,
-        "$" * 20_001,
-        "|" * 20_000,
-    ):
-        work.insert(text, before=FIRST, cell_type="markdown")
+    for text in ("[", "*a **a ", "` `` ", "> ", "$", "![", "[a](", "_a_ __b ", "\\begin{a} ", "&"):
+        work.insert(text * (390_000 // len(text)), before=FIRST, cell_type="markdown")
+    for _ in range(5):
+        work.insert("\\begin{a} " * 39_000, before=FIRST, cell_type="markdown")
+
+
+@case(47, verdict="ok", stock="it would take minutes")
+def slow_code(work: Work) -> None:
+    """A right answer with code on which syntax highlighters take long."""
+    work.right()
+    for text in ("a.", "(", "?a", "\\", "'", "f'{"):
+        work.insert("%%html\n" + text * (390_000 // len(text)), before=FIRST)

@@ -49,7 +49,7 @@ def deeply_nested_json(work: Work) -> None:
     work.path.write_text(text.replace('"metadata": {', f'"metadata": {{"deep": {deep},', 1))
 
 
-@case(30, verdict="format", stock="it would keep it busy for minutes")
+@case(30, verdict="format", stock="it would take minutes")
 def notebook_of_200_mb(work: Work) -> None:
     """A right notebook with 200 MB of spaces behind it."""
     work.right()
@@ -143,28 +143,28 @@ def linked_files_beside(work: Work) -> None:
     (work.folder / "loop").symlink_to(".", target_is_directory=True)
 
 
-@case(30, 33, verdict="ok")
+@case(46, verdict="ok")
 def timestamp_of_rubbish(work: Work) -> None:
     """A right answer whose timestamp.txt is no time."""
     work.right()
     (work.folder / "timestamp.txt").write_text("yesterday, honestly\n" * 10_000)
 
 
-@case(33, verdict="ok")
+@case(46, verdict="ok")
 def timestamp_as_link(work: Work) -> None:
     """A right answer whose timestamp.txt is a link to a file of the system."""
     work.right()
     (work.folder / "timestamp.txt").symlink_to("/etc/passwd")
 
 
-@case(30, verdict="ok")
+@case(46, verdict="ok")
 def timestamp_as_folder(work: Work) -> None:
     """A right answer whose timestamp.txt is a folder."""
     work.right()
     (work.folder / "timestamp.txt").mkdir()
 
 
-@case(30, verdict="ok")
+@case(46, verdict="ok")
 def timestamp_far_away(work: Work) -> None:
     """A right answer that says it was handed in in the year 9999."""
     work.right()

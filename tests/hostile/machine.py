@@ -1,10 +1,10 @@
 """Attacks on the machine: processes that end, never end, multiply, or use up what there is."""
 
-from hostile.cases import WRONG, Work, case, right
+from hostile.cases import FIRST, WRONG, Work, case, right
 
 BOTH = "\n\n".join(WRONG.values())
 HARMFUL = "it would harm the machine"
-SLOW = "it would keep it busy for minutes"
+SLOW = "it would take minutes"
 
 
 def in_function(work: Work, statement: str) -> None:
@@ -245,6 +245,14 @@ def output_flood_in_cell(work: Work) -> None:
 def print_flood(work: Work) -> None:
     """A right answer that prints 20 MB, in one line and in many."""
     work.right(after="print('x' * 10_000_000)\nfor _ in range(10_000):\n    print('y' * 1000)")
+
+
+@case(22, verdict="ok")
+def prints_in_many_cells(work: Work) -> None:
+    """A right answer with 1,500 cells that each print 64 KB: 100 MB in all."""
+    work.right()
+    for _ in range(1500):
+        work.insert("print('x' * 65536)", before=FIRST)
 
 
 @case(20, 22, verdict="output|memory", stock=SLOW)

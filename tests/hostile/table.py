@@ -1,7 +1,12 @@
-"""Writes docs/hostile.md from a run: ``cd tests && python -m hostile.table`` (it takes minutes)."""
+"""Writes docs/hostile.md from a run: ``cd tests && python -m hostile.table [--keep]``.
+
+That takes a quarter of an hour, most of it stock nbgrader's. With ``--keep`` what the page says of stock
+nbgrader stays, and only submissions that are new to it are run with that.
+"""
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tempfile
@@ -105,7 +110,7 @@ class Stock:
         words = [self._score(top, case, run)]
         if list((top / "canary").iterdir()) or run.left:
             words.append("a process lives on")
-        if "network" in THREATS[case.rows[0]] and self.received:
+        if 23 in case.rows and self.received:
             words.append("the data arrives")
         if 31 in case.rows and self._active(top, case):
             words.append("scripts run in the feedback")
@@ -169,12 +174,17 @@ def main() -> None:
             )
         if any(run.status for run in batch.runs):
             sys.exit(batch.runs[0].log + batch.runs[1].log)
+        said = {}
+        if "--keep" in sys.argv[1:]:
+            said = {name: cells[-2] for name, cells in rows(DOCUMENT.read_text(encoding="utf-8")).items()}
+        new = [case for case in CASES if case.name not in said]
+        os.environ.pop(
+            "PYTHONPATH", None
+        )  # it would change what an answer in stock nbgrader's kernel imports
         with tempfile.TemporaryDirectory(prefix="fourrounds-stock-") as top, listener() as (port, received):
             stock = Stock(Path(top), port, received)
             with ThreadPoolExecutor(2) as pool:
-                said = dict(
-                    zip([case.name for case in CASES], pool.map(stock.what_happens, CASES), strict=True)
-                )
+                said |= dict(zip([case.name for case in new], pool.map(stock.what_happens, new), strict=True))
         about = {"slug": SLUG, "points": batch.problem.points, "nbgrader": version("nbgrader")}
         parts = [
             INTRODUCTION.format(**about).rstrip(),

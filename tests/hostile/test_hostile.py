@@ -144,6 +144,14 @@ def test_only_our_files_are_beside_what_is_autograded(batch: Batch) -> None:
         assert not any(path.is_symlink() for path in folder.iterdir())
 
 
+def test_what_is_kept_is_of_a_reasonable_size(batch: Batch) -> None:
+    sizes = {
+        path.parts[-3]: path.stat().st_size
+        for path in (batch.course / "autograded").glob(f"*/*/{SLUG}.ipynb")
+    }
+    assert {student: size for student, size in sizes.items() if size > 8 * 2**20} == {}
+
+
 def test_a_score_is_not_kept_when_the_next_submission_fails(batch: Batch) -> None:
     """The earlier submissions had full marks, so that there was something to keep."""
     earlier = [case for case in batch.cases if case.earlier]

@@ -343,20 +343,42 @@ def multi_head_attention(x, w_qkv, w_out, heads, mask=None):
     )
 
 
+def shadow(name: str, spoil: str) -> str:
+    """A module called ``name`` that imports the real one, spoils it, and so stands in its place."""
+    return f"""\
+import os, sys
+_here = os.path.dirname(os.path.abspath(__file__))
+_path = sys.path[:]
+sys.path[:] = [p for p in sys.path if os.path.abspath(p or '.') != _here]
+del sys.modules['{name}']
+import {name}
+sys.path[:] = _path
+{spoil}
+"""
+
+
+SPOILED_NUMPY = "numpy.abs = lambda x, *args, **kwargs: numpy.zeros(numpy.shape(x))"
+SPOILED_TORCH = """
+def _half(shape, dtype):
+    return torch.full(shape, 0.5, dtype=dtype)
+torch.nn.functional.scaled_dot_product_attention = (
+    lambda q, k, v, attn_mask=None: _half((*q.shape[:-1], v.shape[-1]), q.dtype))
+torch.nn.functional.linear = lambda x, w: _half((*x.shape[:-1], w.shape[0]), x.dtype)
+"""
+
+
 @case(35)
 def shadow_numpy(work: Work) -> None:
     """A numpy.py beside the notebook that imports the real one and spoils its comparisons."""
     work.wrong()
-    (work.folder / "numpy.py").write_text(
-        "import os, sys\n"
-        "_here = os.path.dirname(os.path.abspath(__file__))\n"
-        "_path = sys.path[:]\n"
-        "sys.path[:] = [p for p in sys.path if os.path.abspath(p or '.') != _here]\n"
-        "del sys.modules['numpy']\n"
-        "import numpy\n"
-        "sys.path[:] = _path\n"
-        "numpy.abs = lambda x, *args, **kwargs: numpy.zeros(numpy.shape(x))\n"
-    )
+    (work.folder / "numpy.py").write_text(shadow("numpy", SPOILED_NUMPY))
+
+
+@case(35)
+def shadow_torch(work: Work) -> None:
+    """A torch.py beside the notebook that imports the real one and spoils the operators of the truth."""
+    work.wrong()
+    (work.folder / "torch.py").write_text(shadow("torch", SPOILED_TORCH))
 
 
 @case(35)
@@ -390,6 +412,7 @@ def shadow_checks(work: Work) -> None:
         "def array(value, **more): return value\n"
         "def equal(*args, **more): pass\n"
         "holds = below = unsaturated = equal\n"
+        "def compare(*args, **more): return _Names(ok=True, message='')\n"
     )
 
 
@@ -397,8 +420,8 @@ def shadow_checks(work: Work) -> None:
 def startup_files(work: Work) -> None:
     """Files that some program might run by itself: sitecustomize.py, conftest.py, a .pth."""
     work.wrong()
-    spoil = "import numpy\nnumpy.abs = lambda x, *args, **kwargs: numpy.zeros(numpy.shape(x))\n"
-    for name in ("sitecustomize.py", "usercustomize.py", "conftest.py", "torch.py", "nbgrader_config.py"):
+    spoil = f"import numpy\n{SPOILED_NUMPY}\n"
+    for name in ("sitecustomize.py", "usercustomize.py", "conftest.py", "nbgrader_config.py"):
         (work.folder / name).write_text(spoil)
     (work.folder / "ipython_config.py").write_text(f"c.InteractiveShellApp.exec_lines = [{spoil!r}]\n")
     startup = work.folder / ".ipython" / "profile_default" / "startup"
@@ -407,7 +430,7 @@ def startup_files(work: Work) -> None:
     (work.folder / "attention.pth").write_text(f"import sys; exec({spoil!r})\n")
 
 
-@case(33, 35)
+@case(25, 34)
 def forged_report(work: Work) -> None:
     """Hands in a report that says 20 of 20, under the name of the examiner's own, and an autograded copy."""
     work.wrong()

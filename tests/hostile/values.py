@@ -52,49 +52,49 @@ def pickled_bytes(work: Work) -> None:
     )
 
 
-@case(4)
+@case(45)
 def all_nan(work: Work) -> None:
     """Returns NaN everywhere."""
     returning(work, "out * np.nan")
 
 
-@case(4, verdict="wrong type")
+@case(45, verdict="wrong type")
 def none(work: Work) -> None:
     """Returns None."""
     returning(work, "None")
 
 
-@case(4, verdict="wrong type")
+@case(45, verdict="wrong type")
 def nested_list(work: Work) -> None:
     """Returns a list nested 100,000 deep."""
     returning(work, "deep", "deep = []\nfor _ in range(100_000):\n    deep = [deep]")
 
 
-@case(4, verdict="wrong type|timeout|memory|output|crashed")
+@case(45, verdict="wrong type|timeout|memory|output|crashed")
 def cyclic_list(work: Work) -> None:
     """Returns a list that contains itself twice."""
     returning(work, "loop", "loop = []\nloop += [loop, loop]")
 
 
-@case(4, verdict="wrong type")
+@case(45, verdict="wrong type")
 def masked_array(work: Work) -> None:
     """Returns a masked array in which everything is masked, so that nothing differs."""
     returning(work, "np.ma.masked_all(out.shape, out.dtype)")
 
 
-@case(4, verdict="wrong shape")
+@case(45, verdict="wrong shape")
 def broadcasts(work: Work) -> None:
     """Returns one number of the right dtype, which broadcasts against anything."""
     returning(work, "np.array(0.5, dtype=out.dtype)")
 
 
-@case(4, verdict="wrong dtype")
+@case(45, verdict="wrong dtype")
 def complex_result(work: Work) -> None:
     """Returns complex numbers."""
     returning(work, "out + 0j")
 
 
-@case(4, verdict="crashed")
+@case(45, verdict="crashed")
 def bad_exception(work: Work) -> None:
     """Raises an exception whose text, name and class cannot be had."""
     returning(
@@ -114,7 +114,7 @@ def fail():
     )
 
 
-@case(4, verdict="crashed")
+@case(45, verdict="crashed")
 def long_exception(work: Work) -> None:
     """Raises an exception with a message of 50 MB."""
     returning(work, "fail()", "def fail():\n    raise ValueError('x' * 50_000_000)")

@@ -31,7 +31,7 @@ def _send(data):
 """
 
 
-@case(45, verdict="format|crashed", stock="it would break the kernel's own sockets")
+@case(48, verdict="format|crashed", stock="it would break the kernel's own sockets")
 def junk_in_cell(work: Work) -> None:
     """Writes junk to every open file descriptor while its cell runs."""
     work.wrong(
@@ -46,13 +46,13 @@ def junk_in_cell(work: Work) -> None:
     )
 
 
-@case(45, verdict="format|crashed", stock=ONLY_OURS)
+@case(48, verdict="format|crashed", stock=ONLY_OURS)
 def junk_in_call(work: Work) -> None:
     """Writes junk to every socket when it is called."""
     work.code(TOOLS + BOTH.replace("return np", "_send(b'junk' * 1000)\n    return np"))
 
 
-@case(45, verdict="wrong type|format", stock=ONLY_OURS)
+@case(48, verdict="wrong type|format", stock=ONLY_OURS)
 def forged_results(work: Work) -> None:
     """Sends results of its own, and verdicts with full points, before the examiner has asked."""
     work.code(
@@ -67,7 +67,7 @@ def _forge():
     )
 
 
-@case(45, verdict="format", stock=ONLY_OURS)
+@case(48, verdict="format", stock=ONLY_OURS)
 def forged_cell_replies(work: Work) -> None:
     """Sends replies for cells that have not run, one with an output of infinite length."""
     work.wrong(
@@ -80,7 +80,7 @@ for n in range(1, 10):
     )
 
 
-@case(45, verdict="format|output|crashed|wrong type", stock=ONLY_OURS)
+@case(48, verdict="format|output|crashed|wrong type", stock=ONLY_OURS)
 def forged_arrays(work: Work) -> None:
     """Sends arrays whose headers promise a petabyte, objects, or a pickle."""
     work.code(
@@ -100,19 +100,19 @@ def _forge():
     )
 
 
-@case(45, verdict="output|format", stock=ONLY_OURS)
+@case(48, verdict="output|format", stock=ONLY_OURS)
 def forged_length(work: Work) -> None:
     """Announces a frame of an exabyte."""
     work.wrong(after=TOOLS + '_send(struct.pack(">4sIQ", b"4RND", 100, 2**60))')
 
 
-@case(45, verdict="timeout", stock=ONLY_OURS)
+@case(48, verdict="timeout", stock=ONLY_OURS)
 def half_a_frame(work: Work) -> None:
     """Announces a frame, sends half of it, and sleeps."""
     work.wrong(after=TOOLS + "import time\n_send(_frame({'n': 1, 'x': 'y' * 100})[:50])\ntime.sleep(60)")
 
 
-@case(45, verdict="format|crashed|timeout", stock=ONLY_OURS)
+@case(48, verdict="format|crashed|timeout", stock=ONLY_OURS)
 def drips(work: Work) -> None:
     """Announces a frame and sends it byte by byte, to keep the examiner waiting."""
     work.wrong(
@@ -126,7 +126,7 @@ for byte in _frame({"n": 1, "x": "y" * 10_000}):
     )
 
 
-@case(45, verdict="wrong type|format|wrong value", stock=ONLY_OURS)
+@case(48, verdict="wrong type|format|wrong value", stock=ONLY_OURS)
 def patched_worker(work: Work) -> None:
     """Patches the code on its side of the wall: encoder, comparison of inputs, description of errors."""
     work.wrong(
@@ -138,7 +138,7 @@ def patched_worker(work: Work) -> None:
     )
 
 
-@case(45, verdict="timeout|crashed", stock=ONLY_OURS)
+@case(48, verdict="timeout|crashed", stock=ONLY_OURS)
 def never_listens(work: Work) -> None:
     """Stops reading from the channel, while the examiner has a large cell to send."""
     work.wrong(
@@ -151,13 +151,13 @@ def never_listens(work: Work) -> None:
     work.cell("multi-head-answer")["source"] = "# " + "x" * 399_000
 
 
-@case(45, verdict="crashed|format", stock=ONLY_OURS)
+@case(48, verdict="crashed|format", stock=ONLY_OURS)
 def closes_everything(work: Work) -> None:
     """Closes every file descriptor while its cell runs."""
     work.wrong(after="import os\nos.closerange(0, 256)")
 
 
-@case(45, verdict="crashed|format|wrong type", stock=ONLY_OURS)
+@case(48, verdict="crashed|format|wrong type", stock=ONLY_OURS)
 def lies_about_its_end(work: Work) -> None:
     """Ends its process when it is called, and reports an exit status that no process has."""
     work.wrong(

@@ -136,6 +136,7 @@ class Sandbox:
     _process: subprocess.Popen | None = None
     _folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="fourrounds-")))
     _limits: Limits = field(default_factory=Limits)
+    _present: Answer | None = None
 
     def start(self) -> None:
         """Start the warm process, if this level has one; returns before it is ready."""
@@ -179,9 +180,14 @@ class Sandbox:
         return ""
 
     def open(self, limits: Limits) -> Answer:
-        """A fresh process for one submission. Raises :class:`SandboxError`."""
+        """A fresh process for one submission. Raises :class:`SandboxError`.
+
+        The warm process has one answer at a time: ``RuntimeError`` while another is open.
+        """
         if self.level != "namespaces":
             return self._open_once(limits)
+        if self._present is not None and not self._present.ended:
+            raise RuntimeError("a sandbox has one answer at a time: close the one that is open")
         for attempt in (1, 2):
             try:
                 return self._open_warm(limits)
@@ -208,7 +214,8 @@ class Sandbox:
             ours.close()
             self._end_warm()
             raise SandboxError(f"namespaces within bubblewrap were refused ({str(told).lstrip('!')})")
-        return Answer(Channel(ours), limits, self._process.pid, self._end_warm)
+        self._present = Answer(Channel(ours), limits, self._process.pid, self._end_warm)
+        return self._present
 
     def _end_warm(self, grace: float = 0.0) -> int | None:
         """Kill the present answer.
