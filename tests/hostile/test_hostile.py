@@ -229,7 +229,7 @@ def test_feedback_hides_the_tests_and_what_is_expected(batch: Batch, pages: dict
 
 def test_the_published_table_is_what_happens(batch: Batch) -> None:
     published = rows(DOCUMENT.read_text(encoding="utf-8"))
-    assert list(published) == [case.name for case in CASES]
+    assert set(published) == {case.name for case in CASES}
     for case in batch.cases:
         if case.name in published and case.held_at(batch.level):
             assert published[case.name][:-2] + published[case.name][-1:] == ours(
