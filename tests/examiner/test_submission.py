@@ -220,6 +220,11 @@ def test_own_cells_stay_behind_the_cell_that_they_stood_behind(
     ]
 
 
+def test_own_cells_behind_a_copy_stay_where_they_are(read: Rebuild, released: dict[str, Any]) -> None:
+    released["cells"] += [released["cells"][place(released, "first")], own_cell("at the end")]
+    assert order(read(released)) == [*ORDER, "at the end"]
+
+
 def test_own_cells_follow_when_cells_are_moved(read: Rebuild, released: dict[str, Any]) -> None:
     cells = released["cells"]
     cells.insert(place(released, "second") + 1, own_cell("helper of second"))
