@@ -567,6 +567,19 @@ def test_one_seed_gives_the_same_calls_and_verdicts(grade: Grade) -> None:
     assert flat(one) != flat(other)
 
 
+def test_the_seed_decides_what_an_answer_draws_for_itself(grade: Grade) -> None:
+    text = (
+        "import random\nimport numpy as np\ndef double(x):\n    return [random.random(), np.random.random()]"
+    )
+
+    def drawn(seed: int) -> list[float]:
+        (call,) = only(grade(text, toy.twice("double(0)"), seed=seed, keep_calls=True)).calls
+        return [float(value) for value in call.result]
+
+    assert drawn(1) == drawn(1)
+    assert not set(drawn(1)) & set(drawn(2))
+
+
 def test_each_cell_draws_its_own_inputs(grade: Grade) -> None:
     first, second = flat(grade(toy.DOUBLE, three_tests(toy.TEST, toy.TEST), seed=1, keep_calls=True))
     assert first != second
