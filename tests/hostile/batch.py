@@ -28,7 +28,7 @@ from hostile.cases import ASSIGNMENT, CASES, SECOND, SLUG, Case, Maker, Work, st
 ROOT = Path(__file__).resolve().parents[2]
 LIMITS = {"call_seconds": 2.0, "total_seconds": 10.0, "memory_mb": 1024}
 """Smaller than the problem's own, so that what runs into a limit does so soon."""
-PATIENCE = 500
+PATIENCE = 1200
 """Seconds after which a run of nbgrader counts as stuck."""
 
 DECLARED_IN = (judge, theft, values, wire, machine, files, feedback, honest)

@@ -22,7 +22,8 @@ from hostile.table import DOCUMENT, ours, rows
 PROBLEM = load_problem(find_root() / "source" / ASSIGNMENT / f"{SLUG}.ipynb")
 KNOWN = known_answers(PROBLEM)
 
-pytestmark = pytest.mark.slow
+# The fixtures grade and render the whole batch, which one test then waits for.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
 
 def named(cases: list[Case]) -> pytest.MarkDecorator:

@@ -63,11 +63,15 @@ class FaultServer:
         if not calls or any(call.error is not None and call.raised is None for call in calls):
             return found  # an answer that ended its process gave no output to compare
         session: Session | None = None
+        telling: Sequence[Call] | None = None
         try:
             for fault in problem.faults:
                 session = session or self.session(problem, seed)
                 try:
-                    if _gives_the_same(session, fault.name, calls):
+                    if telling is None:
+                        telling = calls[-1:]  # should the solution end its process
+                        telling = _telling(session, calls)
+                    if _gives_the_same(session, fault.name, calls, telling):
                         found.append(fault)
                 except AnswerEnded:
                     # This fault does not survive these inputs, so it is not the learner's.
@@ -113,16 +117,38 @@ def _program(problem: Problem) -> str:
     return "\n".join(lines)
 
 
-def _gives_the_same(session: Session, fault: str, calls: Sequence[Call]) -> bool:
-    plain = all(not isinstance(v, Handle) for c in calls for v in (*c.args, *c.kwargs.values(), c.result))
-    if plain and len(calls) > 1 and not _repeat(session, fault, calls[-1:], {}):
-        return False  # the call before the failed check tells nearly all faults apart, for the price of one
+def _telling(session: Session, calls: Sequence[Call]) -> Sequence[Call]:
+    """One call of which a fault must give the same, or it is not the learner's: the first that the solution
+    answers otherwise, where nearly all faults differ. None where objects stay with the answer, since then a
+    call has no meaning without those before it."""
+    if any(isinstance(v, Handle) for c in calls for v in (*c.args, *c.kwargs.values(), c.result)):
+        return ()
+    for group in _runs(calls):
+        for call, right in zip(group, _repeated(session, SOLUTION, group, {}), strict=False):
+            if not _same(call, right, {}):
+                return (call,)
+    return calls[-1:]
+
+
+def _gives_the_same(session: Session, fault: str, calls: Sequence[Call], telling: Sequence[Call]) -> bool:
+    if len(calls) > 1 and telling and not _repeat(session, fault, telling, {}):
+        return False
     theirs: dict[int, Any] = {}  # the learner's handles -> this fault's
     return all(_repeat(session, fault, group, theirs) for group in _runs(calls))
 
 
 def _repeat(session: Session, fault: str, group: Sequence[Call], theirs: dict[int, Any]) -> bool:
     """Whether the fault gives for these calls of one function, made in one crossing, what the answer gave."""
+    results = _repeated(session, fault, group, theirs)
+    return len(results) == len(group) and all(
+        _same(call, result, theirs) for call, result in zip(group, results, strict=True)
+    )
+
+
+def _repeated(
+    session: Session, fault: str, group: Sequence[Call], theirs: dict[int, Any]
+) -> Sequence[CallResult]:
+    """What the fault gives for these calls of one function, made in one crossing; nothing if they cannot be."""
     try:
         requests = [
             (
@@ -133,10 +159,9 @@ def _repeat(session: Session, fault: str, group: Sequence[Call], theirs: dict[in
         ]
         function = f"{fault}:{group[0].function}"
         deadline = time.monotonic() + _SECONDS
-        results = session.call(function, requests, deadline, bool(group[0].after))
+        return session.call(function, requests, deadline, bool(group[0].after))
     except (NotPlain, KeyError, ValueError):
-        return False
-    return all(_same(call, result, theirs) for call, result in zip(group, results, strict=True))
+        return ()
 
 
 def _runs(calls: Sequence[Call]) -> list[list[Call]]:

@@ -38,6 +38,8 @@ from fourrounds.examiner.submission import Submission, rebuild
 
 _examiner: Examiner | None = None
 MAX_TIMESTAMP = 200
+MAX_MARKDOWN = 20_000
+"""Characters of a Markdown cell. Parsers of Markdown can take a time that grows with the square of it."""
 
 
 def shared_examiner() -> Examiner:
@@ -193,11 +195,17 @@ def plain(text: str) -> str:
 
 def _annotate(nb: NotebookNode, report: Report, submission: Submission) -> None:
     """Put what was printed and what was found into the cells as plain text."""
+    rendered = as_text = 0
     for number, (cell, part) in enumerate(zip(nb.cells, submission.parts, strict=True)):
         own = part.cell is None or part.cell.is_answer
         if cell.cell_type == "markdown" and own:
-            # A space keeps every tag from being one, and leaves formulas and code readable.
-            cell.source = re.sub(r"<(?=[A-Za-z/!?])", "< ", cell.source)
+            rendered += len(cell.source)
+            if len(cell.source) > MAX_MARKDOWN or rendered > 5 * MAX_MARKDOWN:
+                as_text += 1
+                cell.source = f"<pre>{html.escape(cell.source)}</pre>"
+            else:
+                # A space keeps every tag from being one, and leaves formulas and code readable.
+                cell.source = re.sub(r"<(?=[A-Za-z/!?])", "< ", cell.source)
         if cell.cell_type != "code":
             continue
         text = plain(report.printed.get(number, ""))
@@ -211,6 +219,8 @@ def _annotate(nb: NotebookNode, report: Report, submission: Submission) -> None:
             )
         if text:
             cell.outputs = [from_dict({"output_type": "stream", "name": "stdout", "text": text})]
+    if as_text:
+        report.notes.append(f"Markdown cells too long to be rendered are shown as text: {as_text}.")
 
 
 class HideHiddenTests(NbGraderPreprocessor):
