@@ -5,6 +5,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 EXTRAS := grading,scale,dev
+# What only the tests need: other implementations, which confirm PyTorch's truth (tests/truths/).
+TEST_EXTRAS := $(EXTRAS),oracles
+ORACLES := $(VENV)/.oracles
 
 .DEFAULT_GOAL := help
 .PHONY: help study test env check test-notebooks test-code build constraints
@@ -38,7 +41,7 @@ check: env ## ruff, ruff format, mypy
 test-notebooks: env
 	$(call stage,notebooks,$(BIN)/python -m pytest --nbval -q notebooks solutions)
 
-test-code: env
+test-code: $(ORACLES)
 	$(call stage,tests,$(BIN)/python -m pytest tests)
 
 build: env ## make release/ and solutions/ from source/
@@ -47,6 +50,15 @@ build: env ## make release/ and solutions/ from source/
 # Run a stage, and say how long it took.
 define stage
 @start=$$(date +%s); echo "== $(1)"; $(2) || exit $$?; echo "== $(1): $$(($$(date +%s) - start)) s"
+endef
+
+# Install the extras $(1); the stamp $(2) is made when all of them are there.
+define install
+{ $(BIN)/python -m pip install --progress-bar off -e '.[$(1)]' -c constraints.txt 2>&1 \
+		&& echo "$(CURDIR)" > $(2); } | tee $(VENV)/install.log \
+	| sed -n -e 's/^ *Downloading \(.* [MG]B)\).*/  downloading \1/p' -e 's/^Installing collected packages.*/  unpacking/p'; \
+test -e $(2) || { tail -n 20 $(VENV)/install.log; \
+	echo "pip could not install everything; all that it said is in $(VENV)/install.log" >&2; exit 1; }
 endef
 
 # An environment does not survive being moved, nor the loss of its Python: then the stamp counts as absent.
@@ -68,17 +80,17 @@ $(STAMP): pyproject.toml constraints.txt
 			exit 1; }; \
 	fi
 	@echo "Installing Four Rounds and what it needs: a minute, or longer where PyTorch has to be downloaded"
-	@rm -f $(STAMP)
-	@{ $(BIN)/python -m pip install --progress-bar off -e '.[$(EXTRAS)]' -c constraints.txt 2>&1 \
-			&& echo "$(CURDIR)" > $(STAMP); } | tee $(VENV)/install.log \
-		| sed -n -e 's/^ *Downloading \(.* [MG]B)\).*/  downloading \1/p' -e 's/^Installing collected packages.*/  unpacking/p'
-	@test -e $(STAMP) || { tail -n 20 $(VENV)/install.log; \
-		echo "pip could not install everything; all that it said is in $(VENV)/install.log" >&2; exit 1; }
+	@rm -f $(STAMP) $(ORACLES)
+	@$(call install,$(EXTRAS),$(STAMP))
 	@echo "$(VENV) is ready."
+
+$(ORACLES): $(STAMP)
+	@echo "Installing the implementations that the tests compare with"
+	@$(call install,$(TEST_EXTRAS),$(ORACLES))
 
 constraints: ## renew constraints.txt: the newest versions that pyproject.toml allows
 	@new=$$(mktemp -d) && trap 'rm -rf "$$new"' EXIT && "$(PYTHON)" -m venv "$$new" \
-		&& "$$new/bin/python" -m pip install -q -e '.[$(EXTRAS)]' \
+		&& "$$new/bin/python" -m pip install -q -e '.[$(TEST_EXTRAS)]' \
 		&& { grep '^#' constraints.txt; \
 			"$$new/bin/python" -m pip list --format=freeze --exclude-editable --exclude pip \
 			| sed 's/+[a-z0-9.]*$$//' | LC_ALL=C sort -f; } > "$$new/pins" \

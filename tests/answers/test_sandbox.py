@@ -239,6 +239,20 @@ def test_a_loop_that_swallows_interrupts_is_ended(opened: Open) -> None:
     assert time.monotonic() - begun < 10
 
 
+def test_an_answer_that_stops_reading_is_ended(opened: Open) -> None:
+    """Inputs of a call can be more than the system holds for somebody who does not read."""
+    worker = opened(call_seconds=1.0)
+    worker.tell("def f(x): return 1")
+    worker.tell("import socket, time\nsocket.socket.recv = lambda *_: time.sleep(1000)")
+    begun = time.monotonic()
+    session = worker.session()
+    with pytest.raises(AnswerEnded) as ended:
+        call(session, "f", np.zeros(2_000_000))
+    assert ended.value.kind == "timeout"
+    assert str(ended.value) == "no result within 1 s, the limit for one call or cell"
+    assert time.monotonic() - begun < 10
+
+
 def test_memory_is_limited(opened: Open) -> None:
     worker = opened(memory=2**30)
     worker.tell("import numpy as np\ndef f(n): return float(np.ones(n).sum())")

@@ -7,8 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from support.truths import truth_of
 from transformers.models.llama.modeling_llama import eager_attention_forward
+
+from support.truths import truth_of
 
 TRUTH = truth_of("attention")
 

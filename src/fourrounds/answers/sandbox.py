@@ -338,7 +338,8 @@ class Answer:
     def run(self, source: str, label: str, deadline: float) -> CellRun:
         """Run one cell. Raises :class:`AnswerEnded` if the process does not survive it."""
         self._number += 1
-        self._send(self._channel, {"op": "run", "n": self._number, "source": source, "label": label})
+        request = {"op": "run", "n": self._number, "source": source, "label": label}
+        self._send(self._channel, request, deadline)
         reply, _ = self._receive(self._channel, deadline)
         try:
             error = reply["error"]
@@ -354,12 +355,13 @@ class Answer:
         """A fork of the process as it is now, to make calls in. Raises :class:`AnswerEnded`."""
         self._number += 1
         request = {"op": "session", "n": self._number, "seed": seed}
+        deadline = time.monotonic() + self._limits.call_seconds
         if not system.CAN_FORK:
-            self._send(self._channel, request)
+            self._send(self._channel, request, deadline)
             return Session(self, self._channel, own=False)
         ours, theirs = socket.socketpair()
         try:
-            self._send(self._channel, request, fds=[theirs.fileno()])
+            self._send(self._channel, request, deadline, fds=[theirs.fileno()])
         finally:
             theirs.close()
         return Session(self, Channel(ours), own=True)
@@ -368,11 +370,17 @@ class Answer:
         self,
         channel: Channel,
         message: dict[str, Any],
+        deadline: float,
         blobs: list[bytes] | None = None,
         fds: list[int] | None = None,
     ) -> None:
-        with contextlib.suppress(Closed):  # how it ended is told by what is received next
-            channel.send(message, blobs, fds)
+        limit = min(deadline, time.monotonic() + self._limits.call_seconds)
+        try:
+            channel.send(message, blobs, fds, limit)
+        except Closed:
+            pass  # how it ended is told by what is received next
+        except DeadlinePassed:
+            raise self._late(limit, deadline) from None
 
     def _receive(
         self, channel: Channel, deadline: float, meter: Meter | None = None
@@ -397,10 +405,7 @@ class Answer:
         try:
             reply, blobs, _ = channel.receive(limit, watch)
         except DeadlinePassed:
-            whole = limit >= deadline
-            seconds = self._limits.total_seconds if whole else self._limits.call_seconds
-            what = "the whole notebook" if whole else "one call or cell"
-            raise AnswerEnded("timeout", f"no result within {seconds:g} s, the limit for {what}") from None
+            raise self._late(limit, deadline) from None
         except TooLarge as error:
             raise AnswerEnded("output", f"it returned {error}") from None
         except WireError as error:
@@ -410,6 +415,12 @@ class Answer:
         if channel is self._channel and reply.get("n") != self._number:
             raise AnswerEnded("format", "the answer wrote into the examiner's channel")
         return reply, blobs
+
+    def _late(self, limit: float, deadline: float) -> AnswerEnded:
+        whole = limit >= deadline
+        seconds = self._limits.total_seconds if whole else self._limits.call_seconds
+        what = "the whole notebook" if whole else "one call or cell"
+        return AnswerEnded("timeout", f"no result within {seconds:g} s, the limit for {what}")
 
     def how_ended(self) -> tuple[str, str]:
         """After ``crashed``: the kind and the words for how the process ended. Ends it if it has not."""
@@ -469,7 +480,7 @@ class Session:
         with the same object would get the same draws without anybody noticing.
         """
         request, blobs = self._request(function, calls, after)
-        self._transmit(request, blobs)
+        self._transmit(request, blobs, deadline)
         reply, blobs = self._await(deadline, None)
         return self._understood(reply, blobs, len(calls))
 
@@ -491,11 +502,15 @@ class Session:
         request = {"op": "calls", "n": self._number, "function": function, "calls": trees, "after": after}
         return request, encoder.blobs
 
-    def _transmit(self, message: dict[str, Any], blobs: list[bytes]) -> None:
+    def _transmit(self, message: dict[str, Any], blobs: list[bytes], deadline: float) -> None:
+        limit = min(deadline, time.monotonic() + self._answer._limits.call_seconds)
         try:
-            self._channel.send(message, blobs)
+            self._channel.send(message, blobs, deadline=limit)
         except Closed:
             self._crashed()
+        except DeadlinePassed:
+            self._stuck = True
+            raise self._answer._late(limit, deadline) from None
 
     def _await(self, deadline: float, meter: Meter | None) -> tuple[dict[str, Any], list[bytes]]:
         try:
@@ -559,7 +574,7 @@ class Session:
         request, blobs = self._request(function, [(args, kwargs)], False)
         request["measured"] = True
         meter = Meter(system.usage(self._answer._root))
-        self._transmit(request, blobs)
+        self._transmit(request, blobs, deadline)
         begun = False
         while True:
             reply, blobs = self._await(deadline, meter)
@@ -572,20 +587,22 @@ class Session:
                 begun = True
                 meter.start, meter.peak, meter.cpu = now, {}, {}
             meter.see(now)
-            self._transmit({"op": "go"}, [])
+            self._transmit({"op": "go"}, [], deadline)
 
     def close(self) -> bool:
         """End the session; returns whether the answer's process is fit for another."""
         if not self._own:
             if not system.CAN_FORK and not self._answer._ended:
-                self._answer._send(self._channel, {"op": "end"})
+                with contextlib.suppress(AnswerEnded):
+                    self._answer._send(self._channel, {"op": "end"}, time.monotonic() + GRACE_SECONDS)
             return not (self._answer._ended or self._stuck)
         self._channel.close()
         self._own = False
         for attempt in range(2):
-            if self._stuck or attempt:
-                self._answer._send(self._answer._channel, {"op": "stop"})
             try:
+                if self._stuck or attempt:
+                    deadline = time.monotonic() + GRACE_SECONDS / 2
+                    self._answer._send(self._answer._channel, {"op": "stop"}, deadline)
                 self._answer._receive(self._answer._channel, time.monotonic() + GRACE_SECONDS / 2)
                 return True
             except AnswerEnded as ended:

@@ -255,15 +255,30 @@ class Channel:
         self.sock = sock
 
     def send(
-        self, message: dict[str, Any], blobs: list[bytes] | None = None, fds: list[int] | None = None
+        self,
+        message: dict[str, Any],
+        blobs: list[bytes] | None = None,
+        fds: list[int] | None = None,
+        deadline: float | None = None,
     ) -> None:
-        """Send one frame, with open file descriptors beside it if given. Raises :class:`Closed`."""
+        """Send one frame, with open file descriptors beside it if given.
+
+        ``deadline`` is on ``time.monotonic``'s clock: a frame may be larger than what the system holds for
+        somebody who does not read. Raises :class:`Closed`, :class:`DeadlinePassed`; after that a part of the
+        frame is on its way, and the channel is of no more use.
+        """
         data = pack(message, blobs or [])
         try:
+            if deadline is not None:
+                self.sock.settimeout(max(0.001, deadline - _REAL_TIME()))
             if fds:
                 sent = socket.send_fds(self.sock, [data[: HEADER.size]], fds)
                 data = data[sent:]
             self.sock.sendall(data)
+            if deadline is not None:
+                self.sock.settimeout(None)
+        except TimeoutError as error:
+            raise DeadlinePassed from error
         except OSError as error:
             raise Closed(str(error)) from error
 

@@ -2,8 +2,7 @@
 
 In a kernel (a learner's, or stock nbgrader's) the answer is a plain function, and these helpers copy its
 inputs and call it. In the examiner the same names are proxies across the wall, which bring their own
-``batch``,
-``with_arguments`` and ``measure``; the helpers use those where they exist.
+``batch``, ``with_arguments`` and ``measure``; the helpers use those where they exist.
 """
 
 from __future__ import annotations

@@ -43,8 +43,7 @@ def compare(
     ``expected`` is an array (then ``actual`` must be exactly a ``numpy.ndarray`` of its shape and dtype), a
     number (then any real scalar of its kind will do, a zero-dimensional array included) or a tuple of those.
     Values may differ by ``rtol * abs(expected) + atol``; ``rtol`` is taken from :data:`RTOL` unless given,
-    and
-    ``atol`` is ``rtol`` times the largest finite magnitude in ``expected`` unless given, since rounding
+    and ``atol`` is ``rtol`` times the largest finite magnitude in ``expected`` unless given, since rounding
     errors scale with the summands and not with a sum that happens to be near zero. Nothing is broadcast.
 
     ``axes`` names the axes for the message (``"B T D"``). The message never holds an expected value unless

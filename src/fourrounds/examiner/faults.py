@@ -118,9 +118,11 @@ def _program(problem: Problem) -> str:
 
 
 def _telling(session: Session, calls: Sequence[Call]) -> Sequence[Call]:
-    """One call of which a fault must give the same, or it is not the learner's: the first that the solution
-    answers otherwise, where nearly all faults differ. None where objects stay with the answer, since then a
-    call has no meaning without those before it."""
+    """One call of which a fault must give the same, or it is not the learner's.
+
+    It is the first that the solution answers otherwise, where nearly all faults differ. None where objects
+    stay with the answer, since then a call has no meaning without those before it.
+    """
     if any(isinstance(v, Handle) for c in calls for v in (*c.args, *c.kwargs.values(), c.result)):
         return ()
     for group in _runs(calls):
@@ -148,7 +150,7 @@ def _repeat(session: Session, fault: str, group: Sequence[Call], theirs: dict[in
 def _repeated(
     session: Session, fault: str, group: Sequence[Call], theirs: dict[int, Any]
 ) -> Sequence[CallResult]:
-    """What the fault gives for these calls of one function, made in one crossing; nothing if they cannot be."""
+    """What the fault gives for these calls of one function, in one crossing; nothing if it cannot."""
     try:
         requests = [
             (

@@ -18,12 +18,14 @@ text       markdown any other text that the reader needs
 setup      code     imports; runs on both sides of the wall
 answer     code     what the learner writes (nbgrader solution cell)
 provided   code     visible tests (locked, not graded); runs in the examiner with the answer's proxies
-truth      code     hidden references and helpers of the tests (graded with 0 points, so that nbgrader hides
-it) hidden     code     one graded group of hidden tests; ``group`` names it picture    code     draws what
-was built; not run when grading manual     any      an answer that a person grades (nbgrader solution and
-grade cell) fault      code     a wrong answer that people write: ``name``, ``group``, ``says``, ``see``,
-``ask`` variant    code     a right answer written differently: ``name``, ``says`` debrief    markdown what
-the solution notebook adds: follow-up questions and strong answers
+truth      code     hidden references and helpers of the tests (graded with 0 points, so that nbgrader
+                    hides it)
+hidden     code     one graded group of hidden tests; ``group`` names it
+picture    code     draws what was built; not run when grading
+manual     any      an answer that a person grades (nbgrader solution and grade cell)
+fault      code     a wrong answer that people write: ``name``, ``group``, ``says``, ``see``, ``ask``
+variant    code     a right answer written differently: ``name``, ``says``
+debrief    markdown what the solution notebook adds: follow-up questions and strong answers
 ========== ======== ==========================================================================
 
 Fault, variant and debrief cells never leave source/ except into the solution; their text stands between
