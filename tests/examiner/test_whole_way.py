@@ -79,9 +79,8 @@ def test_each_fault_loses_its_group_alone_and_is_named(ledger: Problem, examiner
         report = examiner.grade(ledger, from_sources(ledger, worked(ledger, fault.source)))
         lost = {cell.group for cell in report.cells if cell.grade_id in AUTOGRADED and not cell.points}
         assert lost == {fault.group}, fault.name
-        if fault.group != "cost":  # whose answers are right: no output tells them apart
-            assert report.cell(f"test-{fault.group}").fault == fault.name
-            assert report.cell(f"test-{fault.group}").fault_says == fault.says
+        assert report.cell(f"test-{fault.group}").fault == fault.name
+        assert report.cell(f"test-{fault.group}").fault_says == fault.says
 
 
 @pytest.mark.parametrize("name", ["closures", "cumulative_sums", "row_by_row"])
@@ -104,6 +103,25 @@ def test_an_answer_that_holds_all_pairs_loses_the_cost_alone_and_is_told_why(
     assert "the limit is 16 MB" in verdict.message
     megabytes = float(verdict.message.split(" MB")[0].split()[-1])
     assert 4000 * 4000 * 8 / 2**20 < megabytes < 3 * 4000 * 4000 * 8 / 2**20
+    assert report.score == 9
+
+
+TWICE_AS_COSTLY = """
+def spread(amounts):
+    n = len(amounts)
+    if n < 2:
+        raise ValueError("a spread needs two amounts")
+    rows, columns = np.repeat(amounts[:, None], n, axis=1), np.repeat(amounts[None], n, axis=0)
+    return float(np.abs(rows - columns).sum() / (n * (n - 1)))
+"""
+
+
+def test_what_costs_more_than_the_known_fault_is_not_named_after_it(
+    ledger: Problem, examiner: Examiner
+) -> None:
+    report = examiner.grade(ledger, from_sources(ledger, worked(ledger, TWICE_AS_COSTLY)))
+    verdict = report.cell("test-cost")
+    assert (verdict.kind, verdict.fault) == ("memory", None)
     assert report.score == 9
 
 

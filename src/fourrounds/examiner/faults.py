@@ -6,6 +6,7 @@ The known wrong answer that gives the same output for the same inputs.
 from __future__ import annotations
 
 import copy
+import math
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -21,6 +22,8 @@ from fourrounds.examiner.report import Call
 
 SOLUTION = "solution"
 _SECONDS = 20.0
+_NOISE = {False: math.log(1.4), True: math.log(3.0)}
+"""How far apart two measures of one program lie at most: of memory, and of time, on a busy machine."""
 
 
 class FaultServer:
@@ -83,6 +86,31 @@ class FaultServer:
             if session is not None:
                 self._leave(session)
         return found
+
+    def as_costly(
+        self, problem: Problem, faults: Sequence[Fault], calls: Sequence[Call], seed: int, seconds: bool
+    ) -> list[Fault]:
+        """The one of ``faults`` that gives what the answer gave for all of ``calls``, at the last one's cost.
+
+        The cost is processor time if ``seconds``, else peak memory. The nearest counts, and none if it is
+        farther off than the noise of such a measure.
+        """
+        distances: dict[str, float] = {}
+        try:
+            for fault in faults:
+                session = self.session(problem, seed)
+                try:
+                    cost = _cost(session, fault.name, calls)
+                except AnswerEnded:
+                    continue
+                finally:
+                    self._leave(session)
+                if cost is not None and calls[-1].cost is not None:
+                    distances[fault.name] = _apart(cost, calls[-1].cost, seconds)
+        except (SandboxError, AnswerEnded):
+            return []
+        near = [fault for fault in faults if distances.get(fault.name, math.inf) <= _NOISE[seconds]]
+        return sorted(near, key=lambda fault: distances[fault.name])[:1]
 
     def _leave(self, session: Session) -> None:
         if not session.close() and self._answer is not None:
@@ -183,6 +211,28 @@ def _runs(calls: Sequence[Call]) -> list[list[Call]]:
 
 def _joins(last: Call, call: Call) -> bool:
     return last.function == call.function and not last.after and not isinstance(last.result, Handle)
+
+
+def _cost(session: Session, fault: str, calls: Sequence[Call]) -> tuple[int, float] | None:
+    """The fault's cost of the last call (bytes, seconds); None if it gives anything else than the answer."""
+    theirs: dict[int, Any] = {}
+    *before, last = calls
+    if not all(_repeat(session, fault, group, theirs) for group in _runs(before)):
+        return None
+    try:
+        args = tuple(_translate(a, theirs) for a in last.args)
+        kwargs = {key: _translate(value, theirs) for key, value in last.kwargs.items()}
+        deadline = time.monotonic() + _SECONDS
+        result, meter = session.measure(f"{fault}:{last.function}", args, kwargs, deadline)
+    except (NotPlain, KeyError, ValueError):
+        return None
+    return (meter.peak_bytes, meter.cpu_seconds) if _same(last, result, theirs) else None
+
+
+def _apart(one: tuple[int, float], other: tuple[int, float], seconds: bool) -> float:
+    """How many times as much the one took as the other, as the absolute logarithm."""
+    a, b = one[seconds], other[seconds]
+    return abs(math.log(a / b)) if a > 0 and b > 0 else math.inf
 
 
 def _translate(value: Any, handles: dict[int, Any]) -> Any:

@@ -28,10 +28,12 @@ from fourrounds.answers.sandbox import (
 from fourrounds.checks import CheckFailed, Kind, seeded
 from fourrounds.examiner.faults import SOLUTION, FaultServer, choose
 from fourrounds.examiner.problem import Cell, Fault, Problem
-from fourrounds.examiner.report import Call, CellReport, Report
+from fourrounds.examiner.report import COSTS, Call, CellReport, Report
 from fourrounds.examiner.submission import Part, Submission, is_untouched
 
 MAX_TIMEOUTS = 2
+BY_OUTPUT = {Kind.WRONG_VALUE, Kind.WRONG_SHAPE, Kind.WRONG_DTYPE, Kind.WRONG_TYPE, Kind.CRASHED}
+"""The verdicts on what an answer gave."""
 
 
 class AnswerRaised(Exception):
@@ -135,6 +137,7 @@ class Target:
             self.calls.append(call)
             raise
         self._finish(call, result)
+        call.cost = (meter.peak_bytes, meter.cpu_seconds)
         return result, meter.peak_bytes, meter.cpu_seconds
 
     @staticmethod
@@ -425,17 +428,21 @@ class _Run:
             self.timeouts += 1
         if self.keep_calls:
             verdict.calls = target.calls
-        failed_by_output = verdict.kind in {
-            Kind.WRONG_VALUE,
-            Kind.WRONG_SHAPE,
-            Kind.WRONG_DTYPE,
-            Kind.WRONG_TYPE,
-            Kind.CRASHED,
-        }
-        if failed_by_output and cell.role == "hidden" and self.name_faults:
-            faults = self.examiner._faults.matches(self.problem, target.calls, self.report.seed)
-            self.candidates.append((verdict, faults))
+        if cell.role == "hidden" and self.name_faults:
+            faults = self._faults_of(verdict, target.calls)
+            if faults is not None:
+                self.candidates.append((verdict, faults))
         self._settle(verdict)
+
+    def _faults_of(self, verdict: CellReport, calls: list[Call]) -> list[Fault] | None:
+        """The known faults that fit the calls behind a verdict; None where a verdict is not on them."""
+        if verdict.kind in BY_OUTPUT:
+            return self.examiner._faults.matches(self.problem, calls, self.report.seed)
+        if verdict.kind in COSTS and calls and calls[-1].cost is not None:
+            own = [fault for fault in self.problem.faults if fault.group == verdict.group]
+            seconds = verdict.kind is Kind.TIMEOUT
+            return self.examiner._faults.as_costly(self.problem, own, calls, self.report.seed, seconds)
+        return None
 
     def _settle(self, verdict: CellReport) -> None:
         if verdict.kind is Kind.OK:

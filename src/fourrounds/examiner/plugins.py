@@ -33,7 +33,7 @@ from traitlets.config import Config
 from fourrounds.examiner.gradebook import Scores, register, report_bytes
 from fourrounds.examiner.grading import Examiner
 from fourrounds.examiner.problem import AUTHOR_ROLES, Problem, ProblemError, clear_hidden, load_problem
-from fourrounds.examiner.report import Report
+from fourrounds.examiner.report import Report, known_fault
 from fourrounds.examiner.submission import Submission, rebuild
 
 _examiner: Examiner | None = None
@@ -214,9 +214,8 @@ def _annotate(nb: NotebookNode, report: Report, submission: Submission) -> None:
             text = f"{verdict.kind}: {verdict.points or 0:g} of {verdict.max_points:g} points"
             # Wrapped, since formgrader and the feedback cut a long line off.
             text += "".join(f"\n{line}" for line in textwrap.wrap(plain(verdict.message), 110))
-            text += (
-                f"\nA known fault gives the same output: {verdict.fault_says}." if verdict.fault_says else ""
-            )
+            if verdict.fault_says:
+                text += f"\n{known_fault(verdict.kind)}: {verdict.fault_says}."
         if text:
             cell.outputs = [from_dict({"output_type": "stream", "name": "stdout", "text": text})]
     if as_text:
@@ -260,7 +259,7 @@ def report_html(report: dict[str, Any]) -> str:
         said = text(cell["message"]).rstrip(".")
         said = f"{said}." if said else ""
         if cell["fault_says"]:
-            said += f"{' ' if said else ''}A known fault gives the same output: {text(cell['fault_says'])}."
+            said += f"{' ' if said else ''}{known_fault(cell['kind'])}: {text(cell['fault_says'])}."
         rows.append(
             f"<tr><td>{text(cell['group'])}</td><td>{text(cell['kind'])}</td>"
             f"<td>{points} of {cell['max_points']:g}</td><td>{said}</td></tr>"

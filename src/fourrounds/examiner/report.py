@@ -13,7 +13,7 @@ class Call:
     """One call of a test cell into an answer: what crossed, and what came back.
 
     ``error`` says in words why there is no result, if there is none; ``raised`` is the exception's name if it
-    raised one.
+    raised one. ``cost`` is the peak memory in bytes and the processor time in seconds, where it was measured.
     """
 
     function: str
@@ -23,13 +23,23 @@ class Call:
     error: str | None = None
     raised: str | None = None
     after: tuple[Any, ...] = ()
+    cost: tuple[int, float] | None = None
+
+
+COSTS = {Kind.MEMORY, Kind.TIMEOUT}
+"""The verdicts on what an answer takes, not on what it gives."""
+
+
+def known_fault(kind: str) -> str:
+    """The words that bring up a named fault under a verdict of this kind."""
+    return "A known fault costs as much" if kind in COSTS else "A known fault gives the same output"
 
 
 @dataclass
 class CellReport:
     """The verdict on one test cell.
 
-    ``seconds`` is wall time; ``fault`` the name of the fault with the same output.
+    ``seconds`` is wall time; ``fault`` the name of the fault with the same output, or the same cost.
     """
 
     grade_id: str
