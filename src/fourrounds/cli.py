@@ -281,6 +281,26 @@ def prove(
 
 
 @app.command()
+def kills(
+    seeds: Annotated[int, typer.Option("--seeds", min=1, max=1000, help="With how many seeds.")] = 20,
+) -> None:
+    """Prove every problem of Round 1 with many seeds, and write the table to docs/kills.md.
+
+    What is there already, and still holds, is not proved again; a run that was stopped goes on.
+    """
+    from fourrounds.desk.waiting import Waiting
+
+    layout = _layout()
+    with Waiting("proving") as waiting:
+        from fourrounds.course.kills import PAGE
+        from fourrounds.course.kills import kills as run
+
+        problems = [problem for problem in layout.problems() if problem.assignment == "round1_implement"]
+        proved = run(layout.root, problems, seeds=seeds, say=lambda text: waiting.say(f"proving {text}"))
+    _print(f"{PAGE} is up to date; proved anew: {', '.join(proved) or 'nothing'}.")
+
+
+@app.command()
 def new(
     slug: Annotated[
         str, typer.Argument(metavar="SLUG", help="Its name: small letters, digits, underscores.")

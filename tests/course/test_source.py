@@ -8,7 +8,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from fourrounds.course.build import SEEDS, build
+from fourrounds.course import kills
+from fourrounds.course.build import SEEDS, build, built_from
 from fourrounds.course.canonical import canonical
 from fourrounds.course.prove import prove
 from fourrounds.examiner.grading import Examiner
@@ -43,3 +44,8 @@ def test_the_published_table_is_what_the_examiner_finds_now(path: Path, examiner
     solution = ROOT / "solutions" / problem.assignment / f"{problem.slug}.ipynb"
     cells = {cell["id"]: "".join(cell["source"]) for cell in json.loads(solution.read_bytes())["cells"]}
     assert cells["debrief-table"].endswith(proof.markdown())
+    if problem.assignment == "round1_implement":
+        published = kills.read((ROOT / kills.PAGE).read_text(encoding="utf-8"))[problem.slug]
+        assert published.table == proof.markdown()
+        assert published.made_from == built_from(problem), "`fourrounds kills` brings it up to date"
+        assert published.seeds == kills.SEEDS

@@ -92,12 +92,12 @@ class _Builder:
     def problem(self, problem: Problem, released: bytes) -> None:
         """One problem's solution, which may turn out not to hold, and then its student version."""
         path = self.layout.solutions / problem.assignment / f"{problem.slug}.ipynb"
-        built_from = _built_from(problem)
-        why = _why_stale(path, built_from)
+        digest = built_from(problem)
+        why = _why_stale(path, digest)
         if why:
             self.result.stale.append(f"{self._name(path)} {why}")
             if not self.check:
-                text = self._solution(problem, built_from)
+                text = self._solution(problem, digest)
                 put(path, text.encode())
                 self._wrote(path)
         self.file(self.layout.release / problem.assignment / f"{problem.slug}.ipynb", released)
@@ -127,7 +127,7 @@ class _Builder:
                     self.result.written.append(folder / path)
                     self.say(f"deleted {self._name(folder / path)}")
 
-    def _solution(self, problem: Problem, built_from: str) -> str:
+    def _solution(self, problem: Problem, source_digest: str) -> str:
         began = time.monotonic()
         if self._examiner is None:
             self._examiner = self.stack.enter_context(Examiner())
@@ -141,7 +141,7 @@ class _Builder:
         self.say(f"{problem.slug}: running the solution")
         notebook = worked(problem, proof)
         digest = _digest(json.loads(write_notebook(notebook)))
-        notebook.metadata["fourrounds"] = {"built_from": built_from, "digest": digest}
+        notebook.metadata["fourrounds"] = {"built_from": source_digest, "digest": digest}
         self.say(f"{problem.slug}: built in {time.monotonic() - began:.1f} s")
         return write_notebook(notebook)
 
@@ -166,7 +166,7 @@ def _paced(slug: str, say: Say) -> Progress:
     return progress
 
 
-def _built_from(problem: Problem) -> str:
+def built_from(problem: Problem) -> str:
     """What decides a solution: its source, this package's version, and what its tests say with.
 
     Line ends do not count, since git may turn them.
@@ -177,7 +177,7 @@ def _built_from(problem: Problem) -> str:
     return _sha256(texts)
 
 
-def _why_stale(path: Path, built_from: str) -> str | None:
+def _why_stale(path: Path, due: str) -> str | None:
     if not path.is_file():
         return "is missing"
     try:
@@ -186,7 +186,7 @@ def _why_stale(path: Path, built_from: str) -> str | None:
         digest = _digest(notebook)
     except (ValueError, KeyError, TypeError):
         return "was not made by this build"
-    if stamp.get("built_from") != built_from:
+    if stamp.get("built_from") != due:
         return "is older than its source or its tests"
     if stamp.get("digest") != digest:
         return "was edited by hand"
