@@ -14,6 +14,7 @@ import pytest
 from desk_course import ALL_AXES, RIGHT, SLUG, Ran, write_answer
 
 from fourrounds.cli import main
+from fourrounds.course.new import new
 from fourrounds.desk.attempts import Attempts
 from fourrounds.examiner.layout import Layout
 
@@ -80,6 +81,17 @@ def test_list_as_json(fourrounds: Run, answered: Answer, mine: Path) -> None:
     assert row["groups"] == ["normalisation", "tolerance"]
     assert row["notebook"] == str(mine)
     assert row["best"] == {"score": 4, "max_score": 5}
+
+
+def test_list_puts_a_problem_after_those_that_it_asks_for(fourrounds: Run, layout: Layout) -> None:
+    for slug, first in (("alpha", ["zeta"]), ("zeta", [SLUG]), ("beta", ["gamma"]), ("gamma", ["beta"])):
+        path = new(layout.root, slug)
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        notebook["metadata"]["fourrounds"]["prerequisites"] = first
+        path.write_text(json.dumps(notebook), encoding="utf-8")
+    slugs = [row["slug"] for row in fourrounds("list", "--json").json]
+    assert [slug for slug in slugs if slug not in {"beta", "gamma"}] == [SLUG, "zeta", "alpha"]
+    assert {"beta", "gamma"} < set(slugs)  # a circle has no order, and is shown all the same
 
 
 def test_list_of_an_empty_course(fourrounds: Run, layout: Layout) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import groupby
@@ -76,14 +76,23 @@ class Row:
 
 
 def catalogue(layout: Layout, user: str | None = None) -> list[Row]:
-    """Every problem, in the order of the rounds."""
+    """Every problem, in the order of the rounds, and within a round after those that it asks for."""
     name = user_name(user)
     best = Attempts(layout.state / "attempts.sqlite").best(name)
     rows = []
-    for problem in layout.problems():
+    problems = {problem.slug: problem for problem in layout.problems()}
+    for problem in problems.values():
         path = work_path(layout, problem, name)
         rows.append(Row(problem, path if path.exists() else None, best.get(problem.slug)))
-    return sorted(rows, key=lambda row: (row.problem.assignment, row.problem.slug))
+    return sorted(
+        rows, key=lambda row: (row.problem.assignment, _depth(row.problem, problems), row.problem.slug)
+    )
+
+
+def _depth(problem: Problem, problems: Mapping[str, Problem], after: frozenset[str] = frozenset()) -> int:
+    """How many problems come before this one, one after another. A circle of prerequisites is cut open."""
+    first = [problems[slug] for slug in problem.prerequisites if slug in problems and slug not in after]
+    return max((1 + _depth(one, problems, after | {problem.slug}) for one in first), default=0)
 
 
 def json_rows(rows: Sequence[Row]) -> list[dict[str, Any]]:
