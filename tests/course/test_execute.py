@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
 
 from fourrounds.course.canonical import write_notebook
 from fourrounds.course.errors import CourseError
 from fourrounds.course.execute import execute
+
+
+@pytest.fixture(autouse=True)
+def _no_kernel_is_left() -> Iterator[None]:
+    before = set(psutil.Process().children(recursive=True))
+    yield
+    left = set(psutil.Process().children(recursive=True)) - before
+    assert [process.cmdline() for process in left if process.status() != psutil.STATUS_ZOMBIE] == []
 
 
 def notebook(*sources: str) -> nbformat.NotebookNode:

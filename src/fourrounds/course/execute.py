@@ -59,10 +59,12 @@ def execute(notebook: nbformat.NotebookNode, name: str) -> None:
             timeout=CELL_SECONDS,
             record_timing=False,
             coalesce_streams=True,
+            shutdown_kernel="immediate",
             resources={"metadata": {"path": str(folder)}},
         )
         try:
-            with client.setup_kernel(env=_environment(Path(scratch)), stderr=log):
+            # nbclient ends a kernel by itself only if it made the manager.
+            with client.setup_kernel(env=_environment(Path(scratch)), stderr=log, cleanup_kc=True):
                 client.execute_cell(notebook.cells[0], 0, store_history=False)
                 for index, cell in enumerate(notebook.cells[1:], 1):
                     if cell.cell_type == "code":
