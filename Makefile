@@ -42,7 +42,7 @@ test-notebooks: env
 	$(call stage,notebooks,$(BIN)/python -m pytest --nbval -q notebooks solutions)
 
 test-code: $(ORACLES)
-	$(call stage,tests,$(BIN)/python -m pytest tests)
+	$(call stage,tests,$(BIN)/python -m pytest -n auto --dist loadfile tests)
 
 build: env ## make release/ and solutions/ from source/
 	@$(BIN)/python -m fourrounds build

@@ -38,6 +38,7 @@ from fourrounds.answers.wire import (
     Encoder,
     TooLarge,
     WireError,
+    as_text,
 )
 from fourrounds.answers.worker import FLOOD_STATUS
 
@@ -344,7 +345,7 @@ class Answer:
         try:
             error = reply["error"]
             return CellRun(
-                str(reply["stdout"])[:100_000],
+                as_text(reply["stdout"], 100_000),
                 int(reply["written"]),
                 None if error is None else _clean_error(error),
             )
@@ -614,10 +615,10 @@ class Session:
 def _clean_error(error: Any) -> dict[str, Any]:
     """An error as told by an answer, with every field of the right type and length."""
     return {
-        "type": str(error["type"])[:60],
-        "name": str(error["name"])[:60],
-        "message": str(error["message"])[:1000],
-        "place": str(error["place"])[:300],
+        "type": as_text(error["type"], 60),
+        "name": as_text(error["name"], 60),
+        "message": as_text(error["message"], 1000),
+        "place": as_text(error["place"], 300),
         "forbidden": error["forbidden"] is True,
     }
 

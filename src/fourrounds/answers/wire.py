@@ -219,7 +219,7 @@ class Decoder:
             number = int(body)
             if self.find is not None:
                 return self.find(number)
-            return Handle(number, str(tree.get("type", "an object"))[:200])
+            return Handle(number, as_text(tree.get("type", "an object"), 200))
         if tag == "g" and self.find is not None:
             state = self.decode(body, depth + 1)
             bits = getattr(np.random, state["bit_generator"])()
@@ -240,6 +240,11 @@ class Decoder:
         # Of a copy, since a buffer's view can only be read.
         flat = np.frombuffer(bytearray(data[start:]), dtype)
         return flat.reshape(shape, order="F" if fortran else "C")
+
+
+def as_text(value: Any, most: int) -> str:
+    """``value`` as at most ``most`` characters that can be written to a file: no surrogate stands alone."""
+    return str(value)[:most].encode("utf-8", "replace").decode()
 
 
 def pack(message: dict[str, Any], blobs: list[bytes]) -> bytes:

@@ -32,6 +32,8 @@ from fourrounds.examiner.report import COSTS, Call, CellReport, Report
 from fourrounds.examiner.submission import Part, Submission, is_untouched
 
 MAX_TIMEOUTS = 2
+MAX_PRINTED = 2**20
+"""Characters of all that a submission prints which are kept."""
 BY_OUTPUT = {Kind.WRONG_VALUE, Kind.WRONG_SHAPE, Kind.WRONG_DTYPE, Kind.WRONG_TYPE, Kind.CRASHED}
 """The verdicts on what an answer gave."""
 
@@ -330,6 +332,7 @@ class _Run:
         self.dead: tuple[Kind, str] | None = None
         self.errors: list[tuple[Part, dict[str, Any]]] = []
         self.timeouts = 0
+        self.room = MAX_PRINTED
         self.candidates: list[tuple[CellReport, list[Fault]]] = []
 
     def run(self) -> None:
@@ -391,9 +394,11 @@ class _Run:
         except SandboxError as error:
             self.dead = (Kind.EXAMINER_FAULT, f"The sandbox failed: {error}.")
             return
-        if ran.stdout:
-            clipped = "\n[... clipped]" if ran.written > len(ran.stdout) else ""
-            self.report.printed[number] = ran.stdout + clipped
+        if ran.stdout and self.room > 0:
+            shown = ran.stdout[: self.room]
+            self.room -= len(shown)
+            clipped = "\n[... clipped]" if ran.written > len(shown) else ""
+            self.report.printed[number] = shown + clipped
         if ran.error is not None:
             self.errors.append((part, ran.error))
 

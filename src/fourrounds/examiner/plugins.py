@@ -34,12 +34,14 @@ from fourrounds.examiner.gradebook import Scores, register, report_bytes
 from fourrounds.examiner.grading import Examiner
 from fourrounds.examiner.problem import AUTHOR_ROLES, Problem, ProblemError, clear_hidden, load_problem
 from fourrounds.examiner.report import Report, known_fault
-from fourrounds.examiner.submission import Submission, rebuild
+from fourrounds.examiner.submission import Submission, empty, rebuild
 
 _examiner: Examiner | None = None
 MAX_TIMESTAMP = 200
-MAX_MARKDOWN = 20_000
+MAX_MARKDOWN = 8_000
 """Characters of a Markdown cell. Parsers of Markdown can take a time that grows with the square of it."""
+MAX_CODE = 50_000
+"""Characters of all code of a learner's that is shown. A page is ten times as long, and slow to make."""
 
 
 def shared_examiner() -> Examiner:
@@ -95,8 +97,7 @@ class RebuildingExporter(NotebookExporter):
         everyone = converter._format_source("*", "*")
         if everyone not in course.ignore:
             # Nothing beside the notebooks is taken from a submission: no link is followed, no file copied.
-            # (Set on
-            # this run's list, since the exchange copies by the same list.)
+            # (Set on this run's list, since the exchange copies by the same list.)
             course.ignore = [*course.ignore, everyone]
         for folder in glob(converter._format_source(course.assignment_id, course.student_id)):
             if os.path.isdir(folder):
@@ -148,8 +149,9 @@ class RebuildingExporter(NotebookExporter):
         ids = resources["nbgrader"]
         if self.parent._sanitizing:
             problem = self._load(self.parent.coursedir, ids["assignment"], ids["notebook"])
-            self.current = (problem, rebuild(problem, Path(filename)))
-            stamp = _timestamp(Path(filename).parent)
+            folder = Path(filename).parent
+            self.current = (problem, _handed_in(problem, Path(filename)))
+            stamp = _timestamp(folder)
             if stamp is not None:
                 # nbgrader compares it with a later submission's to see that there is something new to grade.
                 resources.setdefault("outputs", {})["timestamp.txt"] = stamp
@@ -195,19 +197,26 @@ def plain(text: str) -> str:
 
 def _annotate(nb: NotebookNode, report: Report, submission: Submission) -> None:
     """Put what was printed and what was found into the cells as plain text."""
-    rendered = as_text = 0
+    rendered = as_text = coded = clipped = 0
     for number, (cell, part) in enumerate(zip(nb.cells, submission.parts, strict=True)):
         own = part.cell is None or part.cell.is_answer
         if cell.cell_type == "markdown" and own:
             rendered += len(cell.source)
             if len(cell.source) > MAX_MARKDOWN or rendered > 5 * MAX_MARKDOWN:
                 as_text += 1
-                cell.source = f"<pre>{html.escape(cell.source)}</pre>"
+                # nbconvert looks for links in the page, and takes the square of the number of brackets.
+                cell.source = f"<pre>{html.escape(cell.source).replace('[', '&#91;')}</pre>"
             else:
                 # A space keeps every tag from being one, and leaves formulas and code readable.
                 cell.source = re.sub(r"<(?=[A-Za-z/!?])", "< ", cell.source)
         if cell.cell_type != "code":
             continue
+        if own:
+            beyond = len(cell.source) - max(0, MAX_CODE - coded)
+            coded += len(cell.source)
+            if beyond > 0:
+                clipped += 1
+                cell.source = f"{cell.source[:-beyond]}\n# [... {beyond} characters more]"
         text = plain(report.printed.get(number, ""))
         if part.cell is not None and part.cell.is_test:
             verdict = report.cell(part.cell.grade_id)
@@ -220,6 +229,10 @@ def _annotate(nb: NotebookNode, report: Report, submission: Submission) -> None:
             cell.outputs = [from_dict({"output_type": "stream", "name": "stdout", "text": text})]
     if as_text:
         report.notes.append(f"Markdown cells too long to be rendered are shown as text: {as_text}.")
+    if clipped:
+        report.notes.append(
+            f"Your code has {coded} characters. All of it was run; {clipped} of its cells are shown in part."
+        )
 
 
 class HideHiddenTests(NbGraderPreprocessor):
@@ -278,10 +291,22 @@ def report_html(report: dict[str, Any]) -> str:
     )
 
 
+def _handed_in(problem: Problem, path: Path) -> Submission:
+    """The submission at ``path``, unless its folder is a link: whose work lies there, nobody knows."""
+    if path.parent.is_symlink():
+        return empty(
+            problem,
+            failure="The folder that was handed in is a link to another one. Hand in the notebook itself.",
+        )
+    return rebuild(problem, path)
+
+
 def _timestamp(folder: Path) -> bytes | None:
     """The submission's timestamp.txt, if it is a small regular file that holds a time."""
     path = folder / "timestamp.txt"
     try:
+        if folder.is_symlink():
+            return None
         status = os.lstat(path)
         if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_TIMESTAMP:
             return None
@@ -295,6 +320,8 @@ def _timestamp(folder: Path) -> bytes | None:
 def _put_aside_bad_timestamp(folder: str, log: Any) -> None:
     """Rename a timestamp.txt that holds no time: nbgrader would fail on it, and on the whole submission."""
     path = Path(folder) / "timestamp.txt"
+    if Path(folder).is_symlink():
+        return  # what lies there is somebody else's
     if os.path.lexists(path) and _timestamp(Path(folder)) is None:
         log.warning("%s holds no time and is put aside", path)
         os.replace(path, path.with_name("timestamp.txt.unreadable"))
