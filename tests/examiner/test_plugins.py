@@ -125,6 +125,12 @@ def released(ledger: Problem) -> dict[str, Any]:
     return {"cells": cells, "metadata": ledger.notebook["metadata"], "nbformat": 4, "nbformat_minor": 5}
 
 
+def cells_of(room: Classroom) -> dict[str, Any]:
+    """The cells of ada's autograded notebook, by grade_id."""
+    path = room.root / "autograded" / "ada" / room.assignment / "ledger.ipynb"
+    return {cell.metadata.nbgrader.grade_id: cell for cell in nbformat.read(path, as_version=4).cells}
+
+
 def test_nothing_but_the_notebook_is_taken(room: Classroom, released: dict[str, Any], tmp_path: Path) -> None:
     room.hand_in("ada", released)
     folder = room.submitted("ada").parent
@@ -173,16 +179,71 @@ def test_an_answer_that_prints_html_is_shown_as_text(room: Classroom, released: 
     }
     room.hand_in("ada", answered(released, sources))
     room.autograde(with_config=True)
-    notebook = nbformat.read(
-        room.root / "autograded" / "ada" / room.assignment / "ledger.ipynb", as_version=4
-    )
-    cells = {cell.metadata.nbgrader.grade_id: cell for cell in notebook.cells}
+    cells = cells_of(room)
     (output,) = cells["ledger-answer"].outputs
     assert (output.output_type, output.name) == ("stream", "stdout")
     assert "<script" not in cells["why-nan"].source
     assert "a < b" in cells["why-nan"].source
-    kinds = {o.output_type for cell in notebook.cells if cell.cell_type == "code" for o in cell.outputs}
+    kinds = {o.output_type for cell in cells.values() if cell.cell_type == "code" for o in cell.outputs}
     assert kinds == {"stream"}
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a [link](javascript:x)", "a [link] (javascript:x)"),
+        ("[a][b]\n\n[b]: javascript:x", "[a] [b]\n\n[b] : javascript:x"),
+        ("<img src=x> and a < b", "< img src=x> and a < b"),
+        (
+            "![mine](attachment:a.png) ![not](attachment:b.png)",
+            "![mine](attachment:a.png) ![not] (attachment:b.png)",
+        ),
+        ("$x_{[i]}$, `a[0]`\n- [x] done", "$x_{[i]}$, `a[0]`\n- [x] done"),
+        ("\x00\x1b[31mred", "red"),
+    ],
+)
+def test_a_written_answer_has_no_tag_and_no_link(
+    room: Classroom, released: dict[str, Any], text: str, shown: str
+) -> None:
+    notebook = answered(released, {"why-nan": text})
+    (cell,) = (c for c in notebook["cells"] if c["metadata"]["nbgrader"]["grade_id"] == "why-nan")
+    cell["attachments"] = {"a.png": {"image/png": "iVBORw0KGgo="}}
+    room.hand_in("ada", notebook)
+    room.autograde(with_config=True)
+    assert cells_of(room)["why-nan"].source == shown
+
+
+def test_what_is_long_is_clipped_and_what_is_printed_has_a_limit(
+    room: Classroom, released: dict[str, Any]
+) -> None:
+    sources = {
+        "ledger-answer": f"for _ in range(30):\n    print('x' * 65536)\n# {'y' * 60_000}",
+        "why-nan": "[" * 9_000,
+    }
+    room.hand_in("ada", answered(released, sources))
+    room.autograde(with_config=True)
+    cells = cells_of(room)
+    assert cells["ledger-answer"].source.endswith("y\n# [... 10045 characters more]")
+    assert len(cells["ledger-answer"].source) < 50_100
+    assert cells["why-nan"].source == "<pre>\n# &#91;... 9000 characters more]</pre>"
+    assert "Markdown cells too long to be rendered are shown as text: 1." in room.report("ada")["notes"]
+    assert (
+        "All cells were run and read; 3 are shown in part, since together they are long."
+        in room.report("ada")["notes"]
+    )
+
+
+def test_a_folder_that_is_a_link_is_nobodys_work(room: Classroom, released: dict[str, Any]) -> None:
+    room.hand_in("ada", answered(released, {"ledger-answer": "def balance(ledger): return 0.0"}))
+    theirs = room.submitted("ada").parent
+    (theirs / "timestamp.txt").write_text("rubbish")
+    mine = room.submitted("bob").parent
+    mine.parent.mkdir()
+    mine.symlink_to(theirs, target_is_directory=True)
+    room.autograde(with_config=True)
+    report = room.report("bob")
+    assert {cell["kind"] for cell in report["cells"]} == {"format"}
+    assert report["cells"][0]["message"].startswith("The folder that was handed in is a link")
 
 
 def test_a_source_that_is_broken_is_said(room: Classroom, released: dict[str, Any]) -> None:

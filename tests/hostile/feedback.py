@@ -46,6 +46,7 @@ MARKDOWN = [
     "<\u0000script>document.title = 'pwned'</script>",
     "<scr\u0000ipt>document.title = 'pwned'</scr\u0000ipt>",
     "\u202e<script>document.title = 'pwned'</script>",
+    "![pwned](attachment:nothing.png)",
 ]
 
 

@@ -15,6 +15,7 @@ import shutil
 import stat
 import sysconfig
 import textwrap
+from collections.abc import Mapping
 from glob import glob
 from pathlib import Path
 from typing import Any
@@ -40,8 +41,8 @@ _examiner: Examiner | None = None
 MAX_TIMESTAMP = 200
 MAX_MARKDOWN = 8_000
 """Characters of a Markdown cell. Parsers of Markdown can take a time that grows with the square of it."""
-MAX_CODE = 50_000
-"""Characters of all code of a learner's that is shown. A page is ten times as long, and slow to make."""
+MAX_SHOWN = 50_000
+"""Characters of all code and long texts of a learner's that are shown. A page is ten times as long."""
 
 
 def shared_examiner() -> Examiner:
@@ -195,9 +196,40 @@ def plain(text: str) -> str:
     return _CONTROL.sub("", text.replace("\r\n", "\n"))
 
 
+# What makes a link of a text in brackets; the group is the name of a picture that was pasted.
+_LINK = re.compile(r"\](?=[(\[:])(?=\(attachment:([\w .%-]+)\))?")
+
+
+def _inert(markdown: str, pictures: Mapping[str, Any]) -> str:
+    """A learner's Markdown as it may be rendered: spaces keep every tag and every link from being one.
+
+    Formulas, code and lists stay as they are, addresses can be read, and ``pictures`` of the cell are shown.
+    One that is not there would be an error of nbconvert's.
+    """
+    text = re.sub(r"<(?=[A-Za-z/!?])", "< ", plain(markdown))
+    return _LINK.sub(lambda match: "]" if match[1] in pictures else "] ", text)
+
+
+class _Room:
+    """The room that a learner's long texts have on a page, in characters, and how many were clipped to it."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+        self.clipped = 0
+
+    def take(self, text: str) -> str:
+        shown = text[: self.left]
+        self.left -= len(shown)
+        if shown == text:
+            return text
+        self.clipped += 1
+        return f"{shown}\n# [... {len(text) - len(shown)} characters more]"
+
+
 def _annotate(nb: NotebookNode, report: Report, submission: Submission) -> None:
     """Put what was printed and what was found into the cells as plain text."""
-    rendered = as_text = coded = clipped = 0
+    room = _Room(MAX_SHOWN)
+    rendered = as_text = 0
     for number, (cell, part) in enumerate(zip(nb.cells, submission.parts, strict=True)):
         own = part.cell is None or part.cell.is_answer
         if cell.cell_type == "markdown" and own:
@@ -205,18 +237,14 @@ def _annotate(nb: NotebookNode, report: Report, submission: Submission) -> None:
             if len(cell.source) > MAX_MARKDOWN or rendered > 5 * MAX_MARKDOWN:
                 as_text += 1
                 # nbconvert looks for links in the page, and takes the square of the number of brackets.
-                cell.source = f"<pre>{html.escape(cell.source).replace('[', '&#91;')}</pre>"
+                text = html.escape(room.take(plain(cell.source))).replace("[", "&#91;")
+                cell.source = f"<pre>{text}</pre>"
             else:
-                # A space keeps every tag from being one, and leaves formulas and code readable.
-                cell.source = re.sub(r"<(?=[A-Za-z/!?])", "< ", cell.source)
+                cell.source = _inert(cell.source, cell.get("attachments", {}))
         if cell.cell_type != "code":
             continue
         if own:
-            beyond = len(cell.source) - max(0, MAX_CODE - coded)
-            coded += len(cell.source)
-            if beyond > 0:
-                clipped += 1
-                cell.source = f"{cell.source[:-beyond]}\n# [... {beyond} characters more]"
+            cell.source = room.take(cell.source)
         text = plain(report.printed.get(number, ""))
         if part.cell is not None and part.cell.is_test:
             verdict = report.cell(part.cell.grade_id)
@@ -229,9 +257,9 @@ def _annotate(nb: NotebookNode, report: Report, submission: Submission) -> None:
             cell.outputs = [from_dict({"output_type": "stream", "name": "stdout", "text": text})]
     if as_text:
         report.notes.append(f"Markdown cells too long to be rendered are shown as text: {as_text}.")
-    if clipped:
+    if room.clipped:
         report.notes.append(
-            f"Your code has {coded} characters. All of it was run; {clipped} of its cells are shown in part."
+            f"All cells were run and read; {room.clipped} are shown in part, since together they are long."
         )
 
 
