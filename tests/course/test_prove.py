@@ -124,6 +124,27 @@ def test_the_solution_and_the_variants_get_full_marks_on_every_seed(problem: Pro
     ]
 
 
+def test_a_fault_stands_before_every_provided_test(problem: Problem) -> None:
+    """Provided tests may stand between two answer cells, and must meet what differs in the first."""
+    answer = problem.by_role("answer")[0]
+    number = problem.cells.index(answer)
+    second = replace(answer, grade_id="second", source="two = 2")
+    split = replace(problem, cells=(*problem.cells[:number], answer, second, *problem.cells[number + 1 :]))
+    seen: dict[str, set[bool]] = {}
+    pretender = Pretender(split, usual, lambda name: name)
+
+    class Watcher:
+        def grade(self, problem: Problem, submission: Submission, seed: int | None = None) -> Report:
+            code = [p.source for p in submission.parts if p.cell and p.cell.role == "answer"]
+            for name in OWN:
+                if f"# answer: {name}" in code[-1]:
+                    seen[name] = {f"# answer: {name}" in text for text in code}
+            return pretender.grade(problem, submission, seed)
+
+    prove(split, Watcher(), (1,))  # type: ignore[arg-type]
+    assert seen == {name: {True} for name in OWN}
+
+
 def test_the_solution_passes_the_provided_tests(problem: Problem) -> None:
     pretender = Pretender(problem, usual, lambda name: name)
     pretender.provided_stop = {"solution"}

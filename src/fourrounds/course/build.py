@@ -26,7 +26,7 @@ from fourrounds.examiner.grading import Examiner
 from fourrounds.examiner.layout import Layout
 from fourrounds.examiner.problem import Problem
 
-VERSION = "1"
+VERSION = "2"
 """Raised when this package makes another solution of the same source."""
 SEEDS = (1,)
 """Fixed, so that building twice makes the same table; that no seed changes it is what ``prove`` is for."""

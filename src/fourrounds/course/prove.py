@@ -95,10 +95,14 @@ def _answers(problem: Problem) -> Iterator[Graded]:
 
 
 def _sources(problem: Problem, extra: str) -> dict[str, str]:
-    """The worked answer cells; ``extra`` defines again what differs, at the end of the last code cell."""
+    """The worked answer cells; ``extra`` defines again what differs.
+
+    It stands at the end of each code cell, so that provided tests between them meet it too.
+    """
     sources = {cell.grade_id: reveal(cell.source) for cell in problem.cells if cell.is_answer}
     if extra:
-        sources[problem.by_role("answer")[-1].grade_id] += f"\n\n\n{extra}"
+        for cell in problem.by_role("answer"):
+            sources[cell.grade_id] += f"\n\n\n{extra}"
     return sources
 
 
