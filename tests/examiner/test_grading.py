@@ -637,6 +637,9 @@ SQUARE = "def double(x):\n    return x * x"
 LOUD = "def double(x):\n    raise KeyError('loud')"
 
 
+ONE_NUMBER = "import numpy as np\ndef double(x):\n    return x + 2 if isinstance(x, np.ndarray) else {}"
+
+
 def with_faults(*more: dict[str, Any]) -> dict[str, Any]:
     return toy.notebook(
         toy.answer(toy.DOUBLE),
@@ -662,8 +665,13 @@ def with_faults(*more: dict[str, Any]) -> dict[str, Any]:
         ("def double(x):\n    return (x + 2).astype('f4')", [None, None]),
         ("import os\ndef double(x):\n    os._exit(1)", [None, None]),
         ("y = 1", [None, None]),
+        (ONE_NUMBER.format("float(x + 2)"), ["plus", "plus"]),
+        (ONE_NUMBER.format("np.float32(x + 2)"), ["plus", "plus"]),
+        (ONE_NUMBER.format("np.array(x + 2)"), ["plus", "plus"]),
+        (ONE_NUMBER.format("np.array([x + 2])"), ["plus", None]),
+        (ONE_NUMBER.format("str(x + 2)"), ["plus", None]),
     ],
-    ids=range(8),
+    ids=range(13),
 )
 def test_the_fault_with_the_same_output_is_named(grade: Grade, text: str, names: list[str | None]) -> None:
     report = grade(text, with_faults())

@@ -16,7 +16,7 @@ import numpy as np
 
 from fourrounds.answers.sandbox import Answer, AnswerEnded, CallResult, Limits, Sandbox, SandboxError, Session
 from fourrounds.answers.wire import Handle, NotPlain
-from fourrounds.checks.compare import same
+from fourrounds.checks.compare import RTOL, compare, same
 from fourrounds.examiner.problem import Fault, Problem
 from fourrounds.examiner.report import Call
 
@@ -249,7 +249,22 @@ def _same(call: Call, result: CallResult, handles: dict[int, Any]) -> bool:
     if isinstance(call.result, Handle) and isinstance(result.value, Handle):
         handles[call.result.number] = result.value  # what the objects are is told by the calls that use them
         return True
-    return same(call.result, result.value) and same(_plain(call.after), _plain(result.after))
+    return _alike(call.result, result.value) and same(_plain(call.after), _plain(result.after))
+
+
+def _alike(mine: Any, theirs: Any) -> bool:
+    """As :func:`same`; and a number is a number in whatever type it comes, as it is for a comparison."""
+    if isinstance(mine, (list, tuple)) and type(mine) is type(theirs) and len(mine) == len(theirs):
+        return all(_alike(a, b) for a, b in zip(mine, theirs, strict=True))
+    if type(mine) is not type(theirs) and _is_number(mine) and _is_number(theirs):
+        rtol = max(RTOL.get(np.asarray(value).dtype, 1e-9) for value in (mine, theirs))
+        return compare(float(mine), float(theirs), rtol=rtol).ok
+    return same(mine, theirs)
+
+
+def _is_number(value: Any) -> bool:
+    value = value[()] if type(value) is np.ndarray and value.ndim == 0 else value
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
 
 
 def _plain(values: tuple[Any, ...]) -> tuple[Any, ...]:
