@@ -12,8 +12,8 @@ from support.truths import truth_of
 TRUTH = truth_of("nt_xent")
 
 
-@pytest.mark.parametrize("temperature", [0.07, 0.5, 2.0])
-@pytest.mark.parametrize(("items", "components"), [(2, 3), (5, 4), (4, 4), (9, 2)])
+@pytest.mark.parametrize("temperature", [0.07, 1.0])
+@pytest.mark.parametrize(("items", "components"), [(2, 3), (5, 4), (4, 4)])
 @pytest.mark.parametrize("seed", range(3))
 def test_nt_xent(seed: int, items: int, components: int, temperature: float) -> None:
     draw = np.random.default_rng(seed)
