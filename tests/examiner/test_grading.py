@@ -680,6 +680,14 @@ def test_the_fault_with_the_same_output_is_named(grade: Grade, text: str, names:
     assert [cell.fault_says for cell in report.cells] == [says[name] for name in names]
 
 
+def test_lost_digits_are_not_taken_for_a_fault_that_kept_them(grade: Grade) -> None:
+    third = toy.hidden("assert abs(float(double(1 / 3)) - 2 / 3) < 1e-12", "values", 1)
+    harmless = toy.fault("def double(x):\n    return x + x if x < 1 else 0", "beyond_one", "values")
+    made = toy.notebook(toy.answer(toy.DOUBLE), third, harmless)
+    (cell,) = grade("import numpy as np\ndef double(x):\n    return np.float32(2 * x)", made).cells
+    assert (str(cell.kind), cell.fault) == ("wrong value", None)
+
+
 def test_a_cell_that_passes_names_no_fault_and_naming_can_be_left_out(grade: Grade) -> None:
     report = grade("def double(x):\n    return 2 * x if isinstance(x, int) else x + 2", with_faults())
     assert [cell.fault for cell in report.cells] == ["plus", None]

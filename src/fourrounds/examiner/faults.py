@@ -16,7 +16,7 @@ import numpy as np
 
 from fourrounds.answers.sandbox import Answer, AnswerEnded, CallResult, Limits, Sandbox, SandboxError, Session
 from fourrounds.answers.wire import Handle, NotPlain
-from fourrounds.checks.compare import RTOL, compare, same
+from fourrounds.checks.compare import compare, same
 from fourrounds.examiner.problem import Fault, Problem
 from fourrounds.examiner.report import Call
 
@@ -257,8 +257,7 @@ def _alike(mine: Any, theirs: Any) -> bool:
     if isinstance(mine, (list, tuple)) and type(mine) is type(theirs) and len(mine) == len(theirs):
         return all(_alike(a, b) for a, b in zip(mine, theirs, strict=True))
     if type(mine) is not type(theirs) and _is_number(mine) and _is_number(theirs):
-        rtol = max(RTOL.get(np.asarray(value).dtype, 1e-9) for value in (mine, theirs))
-        return compare(float(mine), float(theirs), rtol=rtol).ok
+        return compare(float(mine), float(theirs)).ok
     return same(mine, theirs)
 
 
