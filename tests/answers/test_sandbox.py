@@ -122,6 +122,16 @@ def test_objects_stay_and_are_passed_back(worker: Worker) -> None:
     session.close()
 
 
+def test_one_object_has_one_number(worker: Worker) -> None:
+    worker.tell("class Box: pass\nkept = Box()\ndef same(x): return kept, x\ndef fresh(): return Box()")
+    session = worker.session()
+    kept, other = value(session, "same", 1)[0], value(session, "fresh")
+    assert value(session, "same", [kept, other]) == (kept, [kept, other])
+    assert kept.number != other.number
+    assert value(session, "fresh").number not in {kept.number, other.number}
+    session.close()
+
+
 def test_a_generator_crosses_once(worker: Worker) -> None:
     worker.tell("def draw(rng): return rng.random(3)")
     session = worker.session()

@@ -680,6 +680,31 @@ def test_the_fault_with_the_same_output_is_named(grade: Grade, text: str, names:
     assert [cell.fault_says for cell in report.cells] == [says[name] for name in names]
 
 
+COUNTER = """
+class {0}:
+    def __init__(self, n): self.n = n
+
+def double(x):
+    boxes = x["boxes"] if isinstance(x, dict) else [{0}(x)]
+    n = boxes[0].n
+    return {1}, {{"boxes": ({0}({1}),)}}
+"""
+TWICE_OVER = """
+first, boxes = checks.unchanged(double, 5)
+second, _ = checks.unchanged(double, boxes)
+checks.equal((first, second), (10, 20))
+"""
+
+
+def test_a_fault_is_named_where_objects_stand_in_containers(grade: Grade) -> None:
+    adds = toy.fault(COUNTER.format("Box", "n + 2"), "plus")
+    squares = toy.fault(COUNTER.format("Box", "n ** 2"), "square")
+    made = toy.notebook(toy.answer(COUNTER.format("Box", "2 * n")), toy.hidden(TWICE_OVER), squares, adds)
+    assert grade(COUNTER.format("Mine", "n + n"), made).score == 2
+    assert grade(COUNTER.format("Mine", "2 + n"), made).cells[0].fault == "plus"
+    assert grade(COUNTER.format("Mine", "n - 2"), made).cells[0].fault is None
+
+
 def test_lost_digits_are_not_taken_for_a_fault_that_kept_them(grade: Grade) -> None:
     third = toy.hidden("assert abs(float(double(1 / 3)) - 2 / 3) < 1e-12", "values", 1)
     harmless = toy.fault("def double(x):\n    return x + x if x < 1 else 0", "beyond_one", "values")

@@ -117,6 +117,7 @@ class AnswerProcess:
         self.shell = shell
         self.may_fork = may_fork
         self.objects: dict[int, Any] = {}
+        self.numbers: dict[int, int] = {}
         # Taken now, since a learner's cell may replace them.
         self._fork = os.fork if may_fork else None
         self._exit = os._exit
@@ -260,9 +261,11 @@ class AnswerProcess:
         return gate
 
     def _keep(self, value: Any) -> int:
-        number = len(self.objects) + 1
-        self.objects[number] = value
-        return number
+        """The number of an object that stays here: one object, one number, so that it is known again."""
+        if id(value) not in self.numbers:  # it is kept alive, so its id is nobody else's
+            self.numbers[id(value)] = len(self.objects) + 1
+            self.objects[self.numbers[id(value)]] = value
+        return self.numbers[id(value)]
 
     def _calls(
         self, message: dict[str, Any], blobs: list[bytes], gate: Callable[[str], None] | None

@@ -9,7 +9,7 @@ import copy
 import math
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -151,7 +151,7 @@ def _telling(session: Session, calls: Sequence[Call]) -> Sequence[Call]:
     It is the first that the solution answers otherwise, where nearly all faults differ. None where objects
     stay with the answer, since then a call has no meaning without those before it.
     """
-    if any(isinstance(v, Handle) for c in calls for v in (*c.args, *c.kwargs.values(), c.result)):
+    if any(map(_has_handle, calls)):
         return ()
     for group in _runs(calls):
         for call, right in zip(group, _repeated(session, SOLUTION, group, {}), strict=False):
@@ -201,7 +201,7 @@ def _runs(calls: Sequence[Call]) -> list[list[Call]]:
     """
     runs: list[list[Call]] = []
     for call in calls:
-        alone = any(isinstance(v, Handle) for v in (*call.args, *call.kwargs.values(), call.result))
+        alone = _has_handle(call)
         if runs and not alone and not call.after and _joins(runs[-1][-1], call):
             runs[-1].append(call)
         else:
@@ -210,7 +210,23 @@ def _runs(calls: Sequence[Call]) -> list[list[Call]]:
 
 
 def _joins(last: Call, call: Call) -> bool:
-    return last.function == call.function and not last.after and not isinstance(last.result, Handle)
+    return last.function == call.function and not last.after and not _has_handle(last)
+
+
+def _has_handle(call: Call) -> bool:
+    """Whether an object of the answer's own went in or came out."""
+    return any(isinstance(v, Handle) for v in _leaves((call.args, call.kwargs, call.result)))
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    """What plain containers hold, however deep."""
+    if isinstance(value, dict):
+        value = [*value.keys(), *value.values()]
+    if isinstance(value, (list, tuple)):
+        for part in value:
+            yield from _leaves(part)
+    else:
+        yield value
 
 
 def _cost(session: Session, fault: str, calls: Sequence[Call]) -> tuple[int, float] | None:
@@ -238,6 +254,10 @@ def _apart(one: tuple[int, float], other: tuple[int, float], seconds: bool) -> f
 def _translate(value: Any, handles: dict[int, Any]) -> Any:
     if isinstance(value, np.random.Generator):
         return copy.deepcopy(value)  # one object crosses once, and every fault needs the same draws
+    if isinstance(value, (list, tuple)):
+        return type(value)(_translate(part, handles) for part in value)
+    if isinstance(value, dict):
+        return {key: _translate(part, handles) for key, part in value.items()}
     return handles[value.number] if isinstance(value, Handle) else value
 
 
@@ -246,16 +266,21 @@ def _same(call: Call, result: CallResult, handles: dict[int, Any]) -> bool:
         return result.error is not None and call.raised == result.error["name"]
     if result.error is not None or result.missing:
         return False
-    if isinstance(call.result, Handle) and isinstance(result.value, Handle):
-        handles[call.result.number] = result.value  # what the objects are is told by the calls that use them
+    return _alike(call.result, result.value, handles) and _alike(call.after, result.after, {})
+
+
+def _alike(mine: Any, theirs: Any, handles: dict[int, Any]) -> bool:
+    """As :func:`same`; and a number is a number in whatever type it comes, as it is for a comparison.
+
+    An object is like any other: what it is, is told by the calls that use it. ``handles`` takes their pairs.
+    """
+    if isinstance(mine, Handle) and isinstance(theirs, Handle):
+        handles[mine.number] = theirs
         return True
-    return _alike(call.result, result.value) and same(_plain(call.after), _plain(result.after))
-
-
-def _alike(mine: Any, theirs: Any) -> bool:
-    """As :func:`same`; and a number is a number in whatever type it comes, as it is for a comparison."""
     if isinstance(mine, (list, tuple)) and type(mine) is type(theirs) and len(mine) == len(theirs):
-        return all(_alike(a, b) for a, b in zip(mine, theirs, strict=True))
+        return all(_alike(a, b, handles) for a, b in zip(mine, theirs, strict=True))
+    if isinstance(mine, dict) and isinstance(theirs, dict) and mine.keys() == theirs.keys():
+        return all(_alike(mine[key], theirs[key], handles) for key in mine)
     if type(mine) is not type(theirs) and _is_number(mine) and _is_number(theirs):
         return compare(float(mine), float(theirs)).ok
     return same(mine, theirs)
@@ -264,7 +289,3 @@ def _alike(mine: Any, theirs: Any) -> bool:
 def _is_number(value: Any) -> bool:
     value = value[()] if type(value) is np.ndarray and value.ndim == 0 else value
     return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-
-
-def _plain(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple(None if isinstance(value, Handle) else value for value in values)
