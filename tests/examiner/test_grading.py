@@ -659,7 +659,8 @@ def with_faults(*more: dict[str, Any]) -> dict[str, Any]:
     [
         ("def double(x):\n    return 2 + x", ["plus", "plus"]),
         ("def double(x):\n    return x ** 2", ["square", "square"]),
-        ("def double(x):\n    raise KeyError('mine')", ["loud", "loud"]),
+        ("def double(x):\n    raise KeyError('loud')", ["loud", "loud"]),
+        ("def double(x):\n    raise KeyError('mine')", [None, None]),
         ("def double(x):\n    raise IndexError('mine')", [None, None]),
         ("def double(x):\n    return x - 2", [None, None]),
         ("def double(x):\n    return (x + 2).astype('f4')", [None, None]),
@@ -671,7 +672,7 @@ def with_faults(*more: dict[str, Any]) -> dict[str, Any]:
         (ONE_NUMBER.format("np.array([x + 2])"), ["plus", None]),
         (ONE_NUMBER.format("str(x + 2)"), ["plus", None]),
     ],
-    ids=range(13),
+    ids=range(14),
 )
 def test_the_fault_with_the_same_output_is_named(grade: Grade, text: str, names: list[str | None]) -> None:
     report = grade(text, with_faults())

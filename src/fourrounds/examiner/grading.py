@@ -28,7 +28,7 @@ from fourrounds.answers.sandbox import (
 from fourrounds.checks import CheckFailed, Kind, seeded
 from fourrounds.examiner.faults import SOLUTION, FaultServer, choose
 from fourrounds.examiner.problem import Cell, Fault, Problem
-from fourrounds.examiner.report import COSTS, Call, CellReport, Report
+from fourrounds.examiner.report import COSTS, Call, CellReport, Report, told
 from fourrounds.examiner.submission import Part, Submission, is_untouched
 
 MAX_TIMEOUTS = 2
@@ -154,7 +154,7 @@ class Target:
             call.error = "it is not defined"
         elif result.error is not None:
             call.raised = result.error["name"]
-            call.error = f"{result.error['name']}: {result.error['message']}"
+            call.error = told(result.error)
         self.calls.append(call)
 
 

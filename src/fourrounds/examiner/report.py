@@ -26,6 +26,11 @@ class Call:
     cost: tuple[int, float] | None = None
 
 
+def told(error: dict[str, Any]) -> str:
+    """An exception of an answer's, in words: its name and its message."""
+    return f"{error['name']}: {error['message']}"
+
+
 COSTS = {Kind.MEMORY, Kind.TIMEOUT}
 """The verdicts on what an answer takes, not on what it gives."""
 
