@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fourrounds.course.errors import CourseError
-from fourrounds.course.kills import PAGE, kills, page, read, section
+from fourrounds.course.kills import PAGE, kills, page, read, section, waiting
 from fourrounds.course.matrix import Matrix, Row
 from fourrounds.course.prove import Proof
 from fourrounds.examiner.layout import Layout
@@ -66,6 +66,10 @@ def test_a_page_is_read_as_it_was_written(problem: Problem) -> None:
     assert "| [softmax](#softmax) | 2 | 1 | 1 | 1 | 1 (100%) | 1 | 1 | 0 |" in text
     assert "| **all** | 2 | 1 | 1 | 1 | 1 (100%) | 1 | 1 | 0 |" in text
     assert "with the seeds 1 to 1: 3 gradings" in " ".join(text.split())
+    assert waiting(text) == set()
+    text = page([made], 1, ["lora", "rope"])
+    assert waiting(text) == {"lora", "rope"}
+    assert read(text) == {"softmax": made}
 
 
 @pytest.mark.slow
@@ -78,6 +82,8 @@ def test_only_what_changed_is_proved_again(course: Path) -> None:
     assert read(text)["softmax"].killed == read(text)["softmax"].faults == 2
     assert kills(course, layout.problems(), seeds=2, workers=1, say=said.append) == []
     assert (course / PAGE).read_text(encoding="utf-8") == text
+    (course / PAGE).write_text(text.replace('"seeds": 2', '"seeds": 3'), encoding="utf-8")
+    assert kills(course, layout.problems(), seeds=2, workers=1, say=said.append) == ["softmax"]
     path = layout.problem("softmax").path
     path.write_text(path.read_text(encoding="utf-8").replace("e.sum()", "e.sum() + 0"), encoding="utf-8")
     assert kills(course, layout.problems(), seeds=2, workers=1, say=said.append) == ["softmax"]

@@ -129,8 +129,11 @@ def read(text: str) -> dict[str, Section]:
     return found
 
 
-def page(sections: Sequence[Section], seeds: int) -> str:
-    """The whole page."""
+WAITING = "Waiting to be proved with these seeds: "
+
+
+def page(sections: Sequence[Section], seeds: int, waiting: Sequence[str] = ()) -> str:
+    """The whole page. ``waiting`` are the problems that are not on it yet."""
     gradings = sum(s.seeds * (1 + s.variants + s.faults) for s in sections)
     lines = [f"| problem | {' | '.join(COLUMNS)} |", "|:--|" + "--:|" * len(COLUMNS)]
     rows = [(f"[{s.slug}](#{s.slug})", {name: getattr(s, name) for name in COLUMNS}) for s in sections]
@@ -140,7 +143,14 @@ def page(sections: Sequence[Section], seeds: int) -> str:
         cells = [f"{row[name]}{share if name == 'stopped' else ''}" for name in COLUMNS]
         lines.append(f"| {first} | {' | '.join(cells)} |")
     head = HEAD.format(seeds=seeds, gradings=f"{gradings:,}")
-    return head + "\n".join(lines) + "\n\n" + "\n".join(s.markdown() for s in sections)
+    rest = f"{WAITING}{', '.join(waiting)}.\n\n" if waiting else ""
+    return head + "\n".join(lines) + "\n\n" + rest + "\n".join(s.markdown() for s in sections)
+
+
+def waiting(text: str) -> set[str]:
+    """The problems that a page names as not yet proved."""
+    line = next((line for line in text.split("\n") if line.startswith(WAITING)), WAITING)
+    return set(line.removeprefix(WAITING).rstrip(".").split(", ")) - {""}
 
 
 def kills(
@@ -164,8 +174,11 @@ def kills(
     failures: list[str] = []
 
     def write() -> None:
-        put(path, page([sections[p.slug] for p in problems if p.slug in sections], seeds).encode())
+        known = [sections[p.slug] for p in problems if p.slug in sections]
+        others = [p.slug for p in problems if p.slug not in sections]
+        put(path, page(known, seeds, others).encode())
 
+    write()
     for problem, proofs in _proofs(due, seeds, workers or os.cpu_count() or 1, say):
         try:
             sections[problem.slug] = section(problem, proofs)
@@ -173,7 +186,6 @@ def kills(
             failures.append(str(error))
         else:
             write()
-    write()
     if failures:
         raise CourseError("\n".join(failures))
     return [problem.slug for problem in due]
