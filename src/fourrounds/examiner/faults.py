@@ -16,7 +16,7 @@ import numpy as np
 
 from fourrounds.answers.sandbox import Answer, AnswerEnded, CallResult, Limits, Sandbox, SandboxError, Session
 from fourrounds.answers.wire import Handle, NotPlain
-from fourrounds.checks.compare import compare, same
+from fourrounds.checks.compare import RTOL, compare, same
 from fourrounds.examiner.problem import Fault, Problem
 from fourrounds.examiner.report import Call, told
 
@@ -284,7 +284,20 @@ def _alike(mine: Any, theirs: Any, handles: dict[int, Any]) -> bool:
         return all(_alike(mine[key], theirs[key], handles) for key in mine)
     if type(mine) is not type(theirs) and _is_number(mine) and _is_number(theirs):
         return compare(float(mine), float(theirs)).ok
+    if isinstance(mine, (float, np.floating, np.ndarray)) and np.asarray(mine).dtype.kind == "f":
+        return same(mine, theirs, atol=_rounding(np.asarray(mine)))
     return same(mine, theirs)
+
+
+def _rounding(values: np.ndarray) -> float:
+    """What two runs of one program may differ by.
+
+    Where the right value is zero, all that comes out may be the rounding of numbers near 1, and where it lies
+    in memory decides it.
+    """
+    finite = np.abs(values[np.isfinite(values)])
+    largest = float(finite.max(initial=0.0))
+    return max(RTOL.get(values.dtype, 1e-9) * largest, 64 * float(np.finfo(values.dtype).eps))
 
 
 def _is_number(value: Any) -> bool:
