@@ -255,7 +255,7 @@ def prints_in_many_cells(work: Work) -> None:
         work.insert("print('x' * 65536)", before=FIRST)
 
 
-@case(20, 22, verdict="output|memory", stock=SLOW)
+@case(20, 22, verdict="output|memory|timeout", stock=SLOW)
 def huge_result(work: Work) -> None:
     """Returns an array of 400 MB."""
     in_function(work, "return np.zeros(50_000_000)")

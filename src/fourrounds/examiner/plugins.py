@@ -244,7 +244,7 @@ def _annotate(nb: NotebookNode, report: Report, submission: Submission) -> None:
         if cell.cell_type != "code":
             continue
         if own:
-            cell.source = room.take(cell.source)
+            cell.source = room.take(plain(cell.source))
         text = plain(report.printed.get(number, ""))
         if part.cell is not None and part.cell.is_test:
             verdict = report.cell(part.cell.grade_id)
