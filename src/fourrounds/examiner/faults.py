@@ -9,7 +9,7 @@ import copy
 import math
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -62,9 +62,12 @@ class FaultServer:
 
         A fault with the same outputs fails the same check, so a name is never a guess.
         """
-        found: list[Fault] = []
         if not calls or any(call.error is not None and call.raised is None for call in calls):
-            return found  # an answer that ended its process gave no output to compare
+            return []  # an answer that ended its process gave no output to compare
+        return self._matches(problem, calls, seed, _alike) or self._matches(problem, calls, seed, _nearly)
+
+    def _matches(self, problem: Problem, calls: Sequence[Call], seed: int, alike: Alike) -> list[Fault]:
+        found: list[Fault] = []
         session: Session | None = None
         telling: Sequence[Call] | None = None
         try:
@@ -73,8 +76,8 @@ class FaultServer:
                 try:
                     if telling is None:
                         telling = calls[-1:]  # should the solution end its process
-                        telling = _telling(session, calls)
-                    if _gives_the_same(session, fault.name, calls, telling):
+                        telling = _telling(session, calls, alike)
+                    if _gives_the_same(session, fault.name, calls, telling, alike):
                         found.append(fault)
                 except AnswerEnded:
                     # This fault does not survive these inputs, so it is not the learner's.
@@ -145,7 +148,7 @@ def _program(problem: Problem) -> str:
     return "\n".join(lines)
 
 
-def _telling(session: Session, calls: Sequence[Call]) -> Sequence[Call]:
+def _telling(session: Session, calls: Sequence[Call], alike: Alike) -> Sequence[Call]:
     """One call of which a fault must give the same, or it is not the learner's.
 
     It is the first that the solution answers otherwise, where nearly all faults differ. None where objects
@@ -155,23 +158,27 @@ def _telling(session: Session, calls: Sequence[Call]) -> Sequence[Call]:
         return ()
     for group in _runs(calls):
         for call, right in zip(group, _repeated(session, SOLUTION, group, {}), strict=False):
-            if not _same(call, right, {}):
+            if not _same(call, right, {}, alike):
                 return (call,)
     return calls[-1:]
 
 
-def _gives_the_same(session: Session, fault: str, calls: Sequence[Call], telling: Sequence[Call]) -> bool:
-    if len(calls) > 1 and telling and not _repeat(session, fault, telling, {}):
+def _gives_the_same(
+    session: Session, fault: str, calls: Sequence[Call], telling: Sequence[Call], alike: Alike
+) -> bool:
+    if len(calls) > 1 and telling and not _repeat(session, fault, telling, {}, alike):
         return False
     theirs: dict[int, Any] = {}  # the learner's handles -> this fault's
-    return all(_repeat(session, fault, group, theirs) for group in _runs(calls))
+    return all(_repeat(session, fault, group, theirs, alike) for group in _runs(calls))
 
 
-def _repeat(session: Session, fault: str, group: Sequence[Call], theirs: dict[int, Any]) -> bool:
+def _repeat(
+    session: Session, fault: str, group: Sequence[Call], theirs: dict[int, Any], alike: Alike
+) -> bool:
     """Whether the fault gives for these calls of one function, made in one crossing, what the answer gave."""
     results = _repeated(session, fault, group, theirs)
     return len(results) == len(group) and all(
-        _same(call, result, theirs) for call, result in zip(group, results, strict=True)
+        _same(call, result, theirs, alike) for call, result in zip(group, results, strict=True)
     )
 
 
@@ -233,7 +240,7 @@ def _cost(session: Session, fault: str, calls: Sequence[Call]) -> tuple[int, flo
     """The fault's cost of the last call (bytes, seconds); None if it gives anything else than the answer."""
     theirs: dict[int, Any] = {}
     *before, last = calls
-    if not all(_repeat(session, fault, group, theirs) for group in _runs(before)):
+    if not all(_repeat(session, fault, group, theirs, _alike) for group in _runs(before)):
         return None
     try:
         args = tuple(_translate(a, theirs) for a in last.args)
@@ -242,7 +249,7 @@ def _cost(session: Session, fault: str, calls: Sequence[Call]) -> tuple[int, flo
         result, meter = session.measure(f"{fault}:{last.function}", args, kwargs, deadline)
     except (NotPlain, KeyError, ValueError):
         return None
-    return (meter.peak_bytes, meter.cpu_seconds) if _same(last, result, theirs) else None
+    return (meter.peak_bytes, meter.cpu_seconds) if _same(last, result, theirs, _alike) else None
 
 
 def _apart(one: tuple[int, float], other: tuple[int, float], seconds: bool) -> float:
@@ -261,43 +268,49 @@ def _translate(value: Any, handles: dict[int, Any]) -> Any:
     return handles[value.number] if isinstance(value, Handle) else value
 
 
-def _same(call: Call, result: CallResult, handles: dict[int, Any]) -> bool:
+def _same(call: Call, result: CallResult, handles: dict[int, Any], alike: Alike) -> bool:
     if call.error is not None:
         # One type of exception has many causes: its words tell them apart.
         return result.error is not None and call.error == told(result.error)
     if result.error is not None or result.missing:
         return False
-    return _alike(call.result, result.value, handles) and _alike(call.after, result.after, {})
+    return alike(call.result, result.value, handles) and alike(call.after, result.after, {})
 
 
-def _alike(mine: Any, theirs: Any, handles: dict[int, Any]) -> bool:
+Alike = Callable[[Any, Any, dict[int, Any]], bool]
+"""Whether what an answer gave is what a fault gives; the dictionary takes the pairs of their objects."""
+
+
+def _alike(mine: Any, theirs: Any, handles: dict[int, Any], noise: float = 0.0) -> bool:
     """As :func:`same`; and a number is a number in whatever type it comes, as it is for a comparison.
 
-    An object is like any other: what it is, is told by the calls that use it. ``handles`` takes their pairs.
+    An object is like any other: what it is, is told by the calls that use it. ``noise`` is what numbers may
+    differ by at least, in roundings of numbers near 1.
     """
     if isinstance(mine, Handle) and isinstance(theirs, Handle):
         handles[mine.number] = theirs
         return True
     if isinstance(mine, (list, tuple)) and type(mine) is type(theirs) and len(mine) == len(theirs):
-        return all(_alike(a, b, handles) for a, b in zip(mine, theirs, strict=True))
+        return all(_alike(a, b, handles, noise) for a, b in zip(mine, theirs, strict=True))
     if isinstance(mine, dict) and isinstance(theirs, dict) and mine.keys() == theirs.keys():
-        return all(_alike(mine[key], theirs[key], handles) for key in mine)
+        return all(_alike(mine[key], theirs[key], handles, noise) for key in mine)
     if type(mine) is not type(theirs) and _is_number(mine) and _is_number(theirs):
         return compare(float(mine), float(theirs)).ok
-    if isinstance(mine, (float, np.floating, np.ndarray)) and np.asarray(mine).dtype.kind == "f":
-        return same(mine, theirs, atol=_rounding(np.asarray(mine)))
+    values = np.asarray(mine) if isinstance(mine, (float, np.floating, np.ndarray)) else None
+    if noise and values is not None and values.dtype.kind == "f":
+        largest = float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
+        rounding = noise * float(np.finfo(values.dtype).eps)
+        return same(mine, theirs, atol=max(RTOL.get(values.dtype, 1e-9) * largest, rounding))
     return same(mine, theirs)
 
 
-def _rounding(values: np.ndarray) -> float:
-    """What two runs of one program may differ by.
+def _nearly(mine: Any, theirs: Any, handles: dict[int, Any]) -> bool:
+    """As :func:`_alike`, where nothing is quite alike.
 
-    Where the right value is zero, all that comes out may be the rounding of numbers near 1, and where it lies
-    in memory decides it.
+    Where the right value is zero, all that comes out may be the rounding of numbers near 1, and that differs
+    between two runs of one program, by where its arrays lie in memory.
     """
-    finite = np.abs(values[np.isfinite(values)])
-    largest = float(finite.max(initial=0.0))
-    return max(RTOL.get(values.dtype, 1e-9) * largest, 64 * float(np.finfo(values.dtype).eps))
+    return _alike(mine, theirs, handles, noise=64)
 
 
 def _is_number(value: Any) -> bool:
