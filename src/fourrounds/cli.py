@@ -282,7 +282,9 @@ def prove(
 
 @app.command()
 def kills(
-    seeds: Annotated[int, typer.Option("--seeds", min=1, max=1000, help="With how many seeds.")] = 20,
+    seeds: Annotated[
+        int | None, typer.Option("--seeds", min=1, max=1000, help="With how many seeds (else with 20).")
+    ] = None,
 ) -> None:
     """Prove every problem of Round 1 with many seeds, and write the table to docs/kills.md.
 
@@ -292,11 +294,13 @@ def kills(
 
     layout = _layout()
     with Waiting("proving") as waiting:
-        from fourrounds.course.kills import PAGE
+        from fourrounds.course.kills import PAGE, SEEDS
         from fourrounds.course.kills import kills as run
 
         problems = [problem for problem in layout.problems() if problem.assignment == "round1_implement"]
-        proved = run(layout.root, problems, seeds=seeds, say=lambda text: waiting.say(f"proving {text}"))
+        proved = run(
+            layout.root, problems, seeds=seeds or SEEDS, say=lambda text: waiting.say(f"proving {text}")
+        )
     _print(f"{PAGE} is up to date; proved anew: {', '.join(proved) or 'nothing'}.")
 
 

@@ -87,3 +87,20 @@ def test_only_what_changed_is_proved_again(course: Path) -> None:
     path = layout.problem("softmax").path
     path.write_text(path.read_text(encoding="utf-8").replace("e.sum()", "e.sum() + 0"), encoding="utf-8")
     assert kills(course, layout.problems(), seeds=2, workers=1, say=said.append) == ["softmax"]
+
+
+def test_a_verdict_that_changes_with_the_seed_is_shown_and_is_no_success(
+    course: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problems = Layout(course).problems()
+    second = replace(FAULT, lost=frozenset(GROUPS))
+    proofs = [proof(1, SOLUTION, VARIANT, FAULT), proof(2, SOLUTION, VARIANT, second)]
+    monkeypatch.setattr(
+        "fourrounds.course.kills._proofs", lambda due, *_: ((problem, proofs) for problem in due)
+    )
+    for _ in range(2):  # it is not taken for done the next time
+        with pytest.raises(
+            CourseError, match=r"softmax: the verdict changes .* on no_shift in normalisation"
+        ):
+            kills(course, problems, seeds=2)
+        assert read((course / PAGE).read_text(encoding="utf-8"))["softmax"].flips == 1

@@ -90,11 +90,19 @@ def section(problem: Problem, proofs: Sequence[Proof]) -> Section:
         stopped=sum(row.stopped_by_provided for row in matrix.faults),
         variants=len(variants),
         accepted=sum(not row.lost for row in variants),
-        flips=sum(
-            len({group in one[i] for one in lost}) > 1 for i in range(len(rows)) for group in problem.groups
-        ),
+        flips=len(_flips(problem, proofs)),
         table=matrix.markdown(),
     )
+
+
+def _flips(problem: Problem, proofs: Sequence[Proof]) -> list[str]:
+    """The answers whose verdict in a group changes with the seed, each with the group."""
+    return [
+        f"{same[0].name} in {group}"
+        for same in zip(*(proof.rows for proof in proofs), strict=True)
+        for group in problem.groups
+        if len({group in row.lost for row in same}) > 1
+    ]
 
 
 def _faults(rows: Sequence[Row]) -> Iterator[tuple[int, Row]]:
@@ -186,13 +194,19 @@ def kills(
             failures.append(str(error))
         else:
             write()
+            if flips := _flips(problem, proofs):
+                failures.append(f"{problem.slug}: the verdict changes with the seed on {', '.join(flips)}")
     if failures:
         raise CourseError("\n".join(failures))
     return [problem.slug for problem in due]
 
 
 def _is_fresh(known: Section | None, problem: Problem, seeds: int) -> bool:
-    return known is not None and known.made_from == built_from(problem) and known.seeds == seeds
+    return (
+        known is not None
+        and known.made_from == built_from(problem)
+        and (known.seeds, known.flips) == (seeds, 0)
+    )
 
 
 def _proofs(
