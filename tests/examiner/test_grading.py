@@ -714,6 +714,16 @@ def test_lost_digits_are_not_taken_for_a_fault_that_kept_them(grade: Grade) -> N
     assert (str(cell.kind), cell.fault) == ("wrong value", None)
 
 
+def test_no_fault_is_named_where_the_solution_is_as_near(grade: Grade) -> None:
+    tiny = toy.hidden("checks.equal(double(1e-20), 2e-20)", "values", 1)
+    half_more = toy.fault("def double(x):\n    return x + x / 2", "half_more", "values")
+    made = toy.notebook(toy.answer(toy.DOUBLE), tiny, half_more)
+    (lost,) = grade("def double(x):\n    return (x + 1) * 2 - 2", made).cells
+    assert (str(lost.kind), lost.fault) == ("wrong value", None)
+    (cell,) = grade("def double(x):\n    return x * 1.5", made).cells
+    assert cell.fault == "half_more"
+
+
 def test_a_cell_that_passes_names_no_fault_and_naming_can_be_left_out(grade: Grade) -> None:
     report = grade("def double(x):\n    return 2 * x if isinstance(x, int) else x + 2", with_faults())
     assert [cell.fault for cell in report.cells] == ["plus", None]

@@ -60,11 +60,17 @@ class FaultServer:
     def matches(self, problem: Problem, calls: Sequence[Call], seed: int) -> list[Fault]:
         """The faults that give what the learner's answer gave for all of ``calls``.
 
-        A fault with the same outputs fails the same check, so a name is never a guess.
+        A fault with the same outputs fails the same check, so a name is never a guess. The same is what is
+        identical; if no fault's are, what a comparison takes for equal; and at last what differs by rounding.
+        Where the solution's outputs are the same in that sense too, no fault is named.
         """
         if not calls or any(call.error is not None and call.raised is None for call in calls):
             return []  # an answer that ended its process gave no output to compare
-        return self._matches(problem, calls, seed, _alike) or self._matches(problem, calls, seed, _nearly)
+        for alike in (_identical, _alike, _nearly):
+            found = self._matches(problem, calls, seed, alike)
+            if found:
+                return found
+        return []
 
     def _matches(self, problem: Problem, calls: Sequence[Call], seed: int, alike: Alike) -> list[Fault]:
         found: list[Fault] = []
@@ -76,7 +82,10 @@ class FaultServer:
                 try:
                     if telling is None:
                         telling = calls[-1:]  # should the solution end its process
-                        telling = _telling(session, calls, alike)
+                        differing = _telling(session, calls, alike)
+                        if differing is None:
+                            break
+                        telling = differing
                     if _gives_the_same(session, fault.name, calls, telling, alike):
                         found.append(fault)
                 except AnswerEnded:
@@ -148,11 +157,11 @@ def _program(problem: Problem) -> str:
     return "\n".join(lines)
 
 
-def _telling(session: Session, calls: Sequence[Call], alike: Alike) -> Sequence[Call]:
+def _telling(session: Session, calls: Sequence[Call], alike: Alike) -> Sequence[Call] | None:
     """One call of which a fault must give the same, or it is not the learner's.
 
-    It is the first that the solution answers otherwise, where nearly all faults differ. None where objects
-    stay with the answer, since then a call has no meaning without those before it.
+    It is the first that the solution answers otherwise, where nearly all faults differ; None if it answers all
+    alike. Empty where objects stay with the answer, since a call has no meaning then without those before it.
     """
     if any(map(_has_handle, calls)):
         return ()
@@ -160,7 +169,7 @@ def _telling(session: Session, calls: Sequence[Call], alike: Alike) -> Sequence[
         for call, right in zip(group, _repeated(session, SOLUTION, group, {}), strict=False):
             if not _same(call, right, {}, alike):
                 return (call,)
-    return calls[-1:]
+    return None
 
 
 def _gives_the_same(
@@ -281,27 +290,34 @@ Alike = Callable[[Any, Any, dict[int, Any]], bool]
 """Whether what an answer gave is what a fault gives; the dictionary takes the pairs of their objects."""
 
 
-def _alike(mine: Any, theirs: Any, handles: dict[int, Any], noise: float = 0.0) -> bool:
+def _alike(
+    mine: Any, theirs: Any, handles: dict[int, Any], noise: float = 0.0, rtol: float | None = None
+) -> bool:
     """As :func:`same`; and a number is a number in whatever type it comes, as it is for a comparison.
 
     An object is like any other: what it is, is told by the calls that use it. ``noise`` is what numbers may
-    differ by at least, in roundings of numbers near 1.
+    differ by at least, in roundings of numbers near 1; ``rtol`` stands for the tolerance of a comparison.
     """
     if isinstance(mine, Handle) and isinstance(theirs, Handle):
         handles[mine.number] = theirs
         return True
     if isinstance(mine, (list, tuple)) and type(mine) is type(theirs) and len(mine) == len(theirs):
-        return all(_alike(a, b, handles, noise) for a, b in zip(mine, theirs, strict=True))
+        return all(_alike(a, b, handles, noise, rtol) for a, b in zip(mine, theirs, strict=True))
     if isinstance(mine, dict) and isinstance(theirs, dict) and mine.keys() == theirs.keys():
-        return all(_alike(mine[key], theirs[key], handles, noise) for key in mine)
+        return all(_alike(mine[key], theirs[key], handles, noise, rtol) for key in mine)
     if type(mine) is not type(theirs) and _is_number(mine) and _is_number(theirs):
-        return compare(float(mine), float(theirs)).ok
+        return compare(float(mine), float(theirs), rtol=rtol, atol=rtol).ok
     values = np.asarray(mine) if isinstance(mine, (float, np.floating, np.ndarray)) else None
     if noise and values is not None and values.dtype.kind == "f":
         largest = float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
         rounding = noise * float(np.finfo(values.dtype).eps)
         return same(mine, theirs, atol=max(RTOL.get(values.dtype, 1e-9) * largest, rounding))
-    return same(mine, theirs)
+    return same(mine, theirs, rtol, rtol)
+
+
+def _identical(mine: Any, theirs: Any, handles: dict[int, Any]) -> bool:
+    """As :func:`_alike`, to the last bit."""
+    return _alike(mine, theirs, handles, rtol=0.0)
 
 
 def _nearly(mine: Any, theirs: Any, handles: dict[int, Any]) -> bool:
