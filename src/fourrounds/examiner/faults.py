@@ -160,8 +160,8 @@ def _program(problem: Problem) -> str:
 def _telling(session: Session, calls: Sequence[Call], alike: Alike) -> Sequence[Call] | None:
     """One call of which a fault must give the same, or it is not the learner's.
 
-    It is the first that the solution answers otherwise, where nearly all faults differ; None if it answers all
-    alike. Empty where objects stay with the answer, since a call has no meaning then without those before it.
+    It is the first that the solution answers otherwise, where nearly all faults differ; None if it answers
+    all alike. Empty where objects stay with the answer, since a call then means nothing without those before.
     """
     if any(map(_has_handle, calls)):
         return ()
