@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
-EXTRAS := grading,scale,dev
+EXTRAS := grading,scale,dev,bank
 # What only the tests need: other implementations, which confirm PyTorch's truth (tests/truths/).
 TEST_EXTRAS := $(EXTRAS),oracles
 ORACLES := $(VENV)/.oracles

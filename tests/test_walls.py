@@ -20,10 +20,11 @@ SOURCE = Path(fourrounds.__file__).parent
 ARROWS = {
     "answers": set(),
     "checks": set(),
+    "runbank": set(),
     "examiner": {"answers", "checks"},
     "course": {"examiner", "checks"},
     "desk": {"examiner", "course"},
-    "cli": {"examiner", "course", "desk"},
+    "cli": {"examiner", "course", "desk", "runbank"},
     "__main__": {"cli"},
     "__init__": set(),
 }
@@ -64,8 +65,8 @@ def violations(text: str, path: Path) -> Iterator[str]:
     for line, name in imported(text, path):
         place = f"{path.relative_to(SOURCE)}:{line} imports {name}"
         top, _, rest = name.partition(".")
-        if top == "torch":
-            yield f"{place}: only the test cells of source notebooks import torch"
+        if top == "torch" and path.parent != SOURCE / "runbank" / "training":
+            yield f"{place}: only tests in source notebooks and the training of the bank import torch"
         if top == "fourrounds":
             theirs = rest.partition(".")[0]
             if theirs in ARROWS and theirs not in ARROWS[mine] | {mine}:
@@ -98,6 +99,8 @@ def test_every_file_belongs_to_a_package_that_is_named_here() -> None:
         ("course/new.py", "from .. import desk"),
         ("desk/new.py", "from fourrounds.checks import Kind"),
         ("desk/new.py", "__import__('fourrounds.answers.wire')"),
+        ("runbank/new.py", "import torch"),
+        ("runbank/training/new.py", "from fourrounds.checks import rng"),
     ],
 )
 def test_an_import_through_a_wall_is_seen(file: str, text: str) -> None:
@@ -114,6 +117,7 @@ def test_an_import_through_a_wall_is_seen(file: str, text: str) -> None:
             "from fourrounds.checks import Kind\nfrom fourrounds.answers.sandbox import Sandbox",
         ),
         ("desk/new.py", "from fourrounds import __version__"),
+        ("runbank/training/new.py", "import torch\nfrom fourrounds.runbank.table import load"),
     ],
 )
 def test_an_import_that_is_allowed_is_none(file: str, text: str) -> None:
@@ -127,7 +131,9 @@ def loaded_by(code: str) -> set[str]:
     return set(done.stdout.split())
 
 
-@pytest.mark.parametrize("package", ["checks", "answers.worker", "answers.sandbox", "examiner.grading"])
+@pytest.mark.parametrize(
+    "package", ["checks", "runbank", "answers.worker", "answers.sandbox", "examiner.grading"]
+)
 def test_torch_and_nbgrader_are_not_loaded_by_importing(package: str) -> None:
     tops = {name.partition(".")[0] for name in loaded_by(f"import fourrounds.{package}")}
     assert not tops & {"torch", "nbgrader", "nbconvert"}
@@ -144,8 +150,18 @@ def test_a_worker_loads_nothing_of_a_test_or_a_score() -> None:
     assert {name.split(".")[1] for name in mine} == {"answers"}
 
 
-def test_the_sandbox_may_import_answers_and_checks_and_no_more_of_the_project() -> None:
-    assert set(system.PROJECT_PARTS) == {"__init__.py", "answers", "checks"}
+def test_the_lab_loads_nothing_that_trains_or_judges_the_bank() -> None:
+    loaded = loaded_by("from fourrounds import runbank; runbank.Lab")
+    mine = {name.removeprefix("fourrounds.") for name in loaded if name.startswith("fourrounds.")}
+    assert mine == {"runbank", *(f"runbank.{name}" for name in ("families", "store", "table", "lab"))}
+    assert not {"scipy", "sklearn"} & loaded
+
+
+def test_the_sandbox_may_import_answers_checks_and_the_lab_and_no_more_of_the_project() -> None:
+    lab = {
+        f"runbank/{part}" for part in ("__init__.py", "families.py", "store.py", "table.py", "lab.py", "data")
+    }
+    assert set(system.PROJECT_PARTS) == {"__init__.py", "answers", "checks"} | lab
     mine = {name for name in system.answer_modules() if name.startswith("fourrounds")}
-    assert mine == {"fourrounds/__init__.py", "fourrounds/answers", "fourrounds/checks"}
+    assert mine == {f"fourrounds/{part}" for part in system.PROJECT_PARTS}
     assert not {"torch", "nbgrader", "scipy"} & {name.partition("/")[0] for name in system.answer_modules()}

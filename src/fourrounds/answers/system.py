@@ -223,7 +223,13 @@ def kill_family(pid: int) -> None:
 # -- outside: what the sandbox is made of
 
 ANSWER_NEEDS = ("numpy", "matplotlib", "ipython")
-PROJECT_PARTS = ("__init__.py", "answers", "checks")
+PROJECT_PARTS = (
+    "__init__.py",
+    "answers",
+    "checks",
+    # The bank's table and the lab, without what trains and judges the runs.
+    *(f"runbank/{part}" for part in ("__init__.py", "families.py", "store.py", "table.py", "lab.py", "data")),
+)
 """What of this project an answer may import: no test, no truth, no score."""
 
 
