@@ -37,6 +37,13 @@ app = typer.Typer(
     rich_markup_mode=None,  # messages are plain sentences, in a terminal as in a log
 )
 
+bank = typer.Typer(
+    help="The run bank: real training runs, for the experiments of rounds 2 and 3.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(bank, name="bank")
+
 Slug = Annotated[str, typer.Argument(metavar="SLUG", help="The problem, as `fourrounds list` names it.")]
 User = Annotated[
     str | None,
@@ -326,6 +333,75 @@ def new(
     )
 
 
+Families = Annotated[
+    list[str] | None, typer.Argument(metavar="[FAMILY]...", help="Which families (else all of them).")
+]
+
+
+@bank.command("train")
+def bank_train(
+    families: Families = None,
+    work: Annotated[
+        Path, typer.Option("--work", metavar="DIR", help="Where the batches that are done are kept.")
+    ] = Path(".fourrounds/bank"),
+    threads: Annotated[
+        int, typer.Option("--threads", min=0, help="PyTorch's threads (0: its own choice).")
+    ] = 0,
+) -> None:
+    """Train the runs of the bank anew and write them into the package.
+
+    It goes on where it was stopped.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from fourrounds.runbank.training.rebuild import chosen, rebuild, set_threads
+
+    set_threads(threads)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        for family in chosen(families or ()):
+            task = bar.add_task(family.name, total=len(list(family.runs())))
+            paths = rebuild(family, work, lambda done, task=task: bar.update(task, completed=done))  # type: ignore[misc]
+            bar.console.print(f"wrote {', '.join(path.name for path in paths)}", highlight=False)
+    _print("The bank is written. Next: `fourrounds bank report`.")
+
+
+@bank.command("check")
+def bank_check(
+    families: Families = None,
+    runs: Annotated[int, typer.Option("--runs", min=1, help="How many runs of each family.")] = 25,
+    seed: Annotated[int, typer.Option("--seed", help="Which runs are drawn.")] = 0,
+) -> None:
+    """Train a random sample of runs again and compare them with the bank.
+
+    Exits with 1 if a family does not agree.
+    """
+    from fourrounds.desk.waiting import Waiting
+    from fourrounds.runbank.training.rebuild import check, chosen
+
+    agreed = True
+    with Waiting("training") as waiting:
+        for family in chosen(families or ()):
+            waiting.say(f"training {runs} runs of {family.name}")
+            found = check(family, runs, seed)
+            agreed &= found.agrees
+            _print(found.told())
+    if not agreed:
+        raise typer.Exit(1)
+
+
+@bank.command("report")
+def bank_report() -> None:
+    """Write docs/runbank.md with its pictures: what is in the bank, and what is true in it."""
+    from fourrounds.desk.waiting import Waiting
+    from fourrounds.runbank.report import write
+
+    with Waiting("reading the bank"):
+        path = write(_layout().root)
+    _print(f"Wrote {path}")
+
+
 def _layout() -> Layout:
     from fourrounds.examiner.layout import Layout, find_root
 
@@ -384,8 +460,9 @@ def _words(error: Exception) -> str | None:
     from fourrounds.desk.work import DeskError
     from fourrounds.examiner.layout import LayoutError
     from fourrounds.examiner.problem import ProblemError
+    from fourrounds.runbank import BankError
 
-    if isinstance(error, (CourseError, DeskError, LayoutError, ProblemError)):
+    if isinstance(error, (BankError, CourseError, DeskError, LayoutError, ProblemError)):
         return str(error)
     if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("fourrounds"):
         return f"This needs {error.name}, which is not installed here: run `make env` in the course's folder."

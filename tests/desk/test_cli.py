@@ -450,6 +450,27 @@ def test_help_and_version_are_there_without_a_course(tmp_path: Path) -> None:
         assert done.returncode == (2 if not arguments else 0)
 
 
+def test_a_sample_of_the_bank_is_trained_again(fourrounds: Run) -> None:
+    ran = fourrounds("bank", "check", "transfer", "--runs", "3", "--seed", "5")
+    assert ran.status == 0
+    assert ran.out.startswith("transfer: agrees. ")
+
+
+def test_a_family_that_does_not_agree_is_told(fourrounds: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from fourrounds.runbank.training import rebuild
+
+    found = rebuild.Agreement("recall", runs=5, costs=True, exact=1, stable=4, near=1, largest=99)
+    monkeypatch.setattr(rebuild, "check", lambda family, runs, seed: found)
+    ran = fourrounds("bank", "check", "recall")
+    assert ran.status == 1
+    assert "recall: DOES NOT AGREE" in ran.out
+
+
+def test_a_family_that_the_bank_has_not_is_refused(fourrounds: Run) -> None:
+    for command in ("train", "check"):
+        assert "no family 'vision'; the bank has digits" in refused(fourrounds("bank", command, "vision"))
+
+
 def test_starting_up_imports_nothing_heavy(layout: Layout) -> None:
     code = "import sys; from fourrounds.cli import main; main(['list']); print(*sys.modules, file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
