@@ -21,6 +21,7 @@ ARROWS = {
     "answers": set(),
     "checks": set(),
     "runbank": set(),
+    "design": set(),
     "examiner": {"answers", "checks"},
     "course": {"examiner", "checks"},
     "desk": {"examiner", "course"},
@@ -93,6 +94,8 @@ def test_every_file_belongs_to_a_package_that_is_named_here() -> None:
         ("checks/new.py", "def f():\n    from fourrounds import answers"),
         ("checks/new.py", "import torch.nn as nn"),
         ("checks/new.py", "from importlib import import_module\nimport_module('torch')"),
+        ("design/new.py", "from fourrounds.checks import rng"),
+        ("design/new.py", "import torch"),
         ("examiner/new.py", "from fourrounds.course.build import build"),
         ("examiner/new.py", "if 0:\n    from torch import tensor"),
         ("course/new.py", "from fourrounds.answers.sandbox import Sandbox"),
@@ -143,6 +146,20 @@ def test_a_learners_notebook_loads_nothing_of_the_examiner() -> None:
     loaded = loaded_by("import fourrounds.checks")
     mine = {name for name in loaded if name.startswith("fourrounds.")}
     assert {name.split(".")[1] for name in mine} == {"checks"}
+
+
+def test_diagnosing_a_design_loads_numpy_alone() -> None:
+    """The sandbox has no scipy and no torch, and a picture's import waits until one is drawn."""
+    code = "from fourrounds.design import Design, diagnose, worlds; diagnose(Design(), worlds.null(), 10)"
+    loaded = loaded_by(code)
+    assert not {name.partition(".")[0] for name in loaded} & {
+        "torch",
+        "scipy",
+        "pandas",
+        "matplotlib",
+        "rich",
+    }
+    assert {name.split(".")[1] for name in loaded if name.startswith("fourrounds.")} == {"design"}
 
 
 def test_a_worker_loads_nothing_of_a_test_or_a_score() -> None:
