@@ -21,6 +21,7 @@ from fourrounds.design import (
     Seeds,
     Stopping,
     Test,
+    Tuning,
     Value,
     diagnose,
     draw,
@@ -31,7 +32,7 @@ from fourrounds.design import (
 from fourrounds.design import progress as progress_module
 from fourrounds.design.diagnose import DIAGNOSANDS, diagnosands, rate
 from fourrounds.design.distributions import t_quantile
-from support.designs import near, over_seeds, unit
+from support.designs import arms, near, over_seeds, unit
 
 
 def outcomes(**arrays: Any) -> Runs:
@@ -124,7 +125,7 @@ def pooled_t(data: dict[str, Any]) -> dict[str, Any]:
 
 def one_pooled_t(data: dict[str, Any]) -> dict[str, Any]:
     """The same for one experiment."""
-    batch = {**data, "scores": data["scores"][None], "covariate": data["covariate"][None]}
+    batch = {**data, "scores": data["scores"][None]}
     return {name: value[0] for name, value in pooled_t(batch).items()}
 
 
@@ -153,7 +154,19 @@ def test_the_form_of_the_data() -> None:
     )
     data = draw(design, worlds.confounded(), 7, 0)
     arrays = data.arrays()
-    assert set(arrays) == {"scores", "covariate", "stratum", "arm_weights", "stratum_weights", "alpha"}
+    by_simulation = {"scores", "covariate", "diverged", "candidates"}
+    assert set(arrays) == by_simulation | {
+        "stratum",
+        "arm_weights",
+        "stratum_weights",
+        "alpha",
+        "look",
+        "looks",
+    }
+    assert arrays["diverged"].shape == (7, 3, 3)
+    assert arrays["diverged"].dtype == bool
+    assert arrays["candidates"].shape == (7, 3, 1, 1)
+    assert (arrays["look"], arrays["looks"]) == (1, 1)
     assert arrays["scores"].shape == (7, 2, 3, 3, 5, 4)
     assert arrays["scores"].dtype == arrays["covariate"].dtype == np.float64
     assert arrays["covariate"].shape == (7, 3, 3)
@@ -166,8 +179,30 @@ def test_the_form_of_the_data() -> None:
     assert np.isfinite(arrays["scores"][:, :, 1:]).all()
     assert set(np.unique(arrays["scores"][:, 1, 1:])) == {0.0, 1.0}
     one = data.one(3)
-    np.testing.assert_array_equal(one["scores"], arrays["scores"][3])
-    np.testing.assert_array_equal(one["covariate"], arrays["covariate"][3])
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(one[name], array[3] if name in by_simulation else array)
+
+
+def test_the_data_hold_what_was_tried_and_what_diverged() -> None:
+    """The scores of the configurations, of which a run has the best; the runs that went below the cut."""
+    world = worlds.unequal_tuning(0.1, means={"baseline": 0.3, "treatment": 0.6}, noise=0.0)
+    for each_run, times in ((False, 1), (True, 4)):
+        design = over_seeds(4, arms=arms((2, 5)), tuning=Tuning(each_run=each_run))
+        data = draw(design, world, 6, 0)
+        assert data.candidates.shape == (6, 2, times, 5)
+        assert np.isnan(data.candidates[:, 0, :, 2:]).all()
+        best = np.nanmax(data.candidates, axis=3)
+        np.testing.assert_allclose(
+            data.scores[:, 0, :, :, 0, 0], np.broadcast_to(best, (6, 2, 4)), rtol=1e-12
+        )
+    (spread,) = {round(float(np.nanstd(draw(design, world, 4000, 0).candidates[:, 1])), 2)}
+    assert spread == 0.1
+    world = worlds.dropped_divergences(-0.5, 0.1)
+    counted, dropped = (draw(over_seeds(9, seeds=Seeds(9, how)), world, 20, 0) for how in ("count", "drop"))
+    runs = counted.scores[:, 0, :, :, 0, 0]
+    np.testing.assert_array_equal(counted.diverged[:, 1], runs[:, 1] < 0.5 - 0.05)
+    assert not counted.diverged[:, 0].any()
+    np.testing.assert_array_equal(np.isnan(dropped.scores[:, 0, :, :, 0, 0]), dropped.diverged)
 
 
 def test_looks_see_the_first_part() -> None:
@@ -175,6 +210,7 @@ def test_looks_see_the_first_part() -> None:
     design = Design(evaluation=sets, seeds=Seeds(4), stopping=Stopping(2, "groups"))
     (block,) = simulate.blocks(design, worlds.null(), 3, 0)
     seen = simulate.at_look(design, block, 1)
+    assert (seen.look, seen.looks) == (1, 2)
     assert seen.stratum.tolist() == [0, 1, 1]
     np.testing.assert_array_equal(seen.scores, block.scores[:, :, :, :, [0, 2, 3]])
     items = replace(design, stopping=Stopping(2, "items"))

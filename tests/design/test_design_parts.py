@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, replace
 from typing import Any
@@ -27,6 +28,8 @@ from fourrounds.design import (
     Tuning,
     World,
     draw,
+    from_plain,
+    plain,
     run,
     vary,
     worlds,
@@ -76,7 +79,7 @@ REFUSED: list[tuple[Callable[[], object], str]] = [
     (lambda: Design(estimand=Estimand({"a": 1, "baseline": -1})), "names 'a', which is none of the arms"),
     (lambda: Design(estimand=Estimand(strata={"low": 1})), "give EvaluationSet.groups a number for 'low'"),
     (lambda: Design(controlled={"size": "same"}), r"Design.controlled\['size'\] must be one of 'fixed'"),
-    (lambda: Design(varies="split"), r"as in \('split',\)"),  # type: ignore[arg-type]
+    (lambda: Design(varies="split"), r"as in \('initialisation',\)"),  # type: ignore[arg-type]
     (lambda: Design(correction="fdr"), "Design.correction"),
     (lambda: Design(controlled={"size": "adjusted"}, test=Test("items")), "Test\\(unit='seeds'"),
     (
@@ -87,6 +90,14 @@ REFUSED: list[tuple[Callable[[], object], str]] = [
         lambda: Design(evaluation=EvaluationSet(same_items=False), test=Test("items", paired=True)),
         "different items cannot be paired over items",
     ),
+    (lambda: Arm(3), "Arm.name must be a string, and is 3"),  # type: ignore[arg-type]
+    (lambda: Metric(None), "Metric.name must be a string"),  # type: ignore[arg-type]
+    (lambda: EvaluationSet({1: 2}), "a stratum of EvaluationSet.groups must be a string"),  # type: ignore[dict-item]
+    (lambda: Estimand({1: 1, 2: -1}), "a name in Estimand.arms must be a string"),  # type: ignore[dict-item]
+    (lambda: Design(hypothesis=1), "Design.hypothesis must be a string"),  # type: ignore[arg-type]
+    (lambda: Design(controlled=["size"]), "Design.controlled must be a dict"),  # type: ignore[arg-type]
+    (lambda: Design(correction=["none"]), "Design.correction must be one of"),  # type: ignore[arg-type]
+    (lambda: Test(resamples=20_001), "at most 20000"),
     (lambda: Design(stopping=Stopping(6)), "looks 6 times over 5 seeds"),
 ]
 
@@ -282,6 +293,39 @@ def test_a_seed_draws_the_same_and_another_does_not() -> None:
     one, two, other = (run(FULL, EVERYTHING, 30, seed).estimate for seed in (1, 1, 2))
     np.testing.assert_array_equal(one, two)
     assert not np.array_equal(one, other)
+
+
+# --- as plain data ---
+
+
+def test_a_design_goes_through_json_and_comes_back() -> None:
+    for design in (Design(), FULL, replace(FULL, varies=("split",), controlled={"model size": "fixed"})):
+        back = from_plain(json.loads(json.dumps(plain(design))))
+        assert plain(back) == plain(design)
+        assert same(back, design)
+
+
+BAD_PLAIN: list[tuple[Any, str]] = [
+    ([], "Design must be a dict with some of the names arms"),
+    ({"seed": 1}, "Design must be a dict with some of the names arms"),
+    ({"seeds": 5}, "seeds must be a dict with some of the names count, diverged"),
+    ({"seeds": {"count": "5"}}, "Seeds.count must be a whole number"),
+    ({"arms": 3}, "arms must be a list, and is int"),
+    ({"arms": [{"name": "a", "shell": "rm"}]}, "arms must be a dict with some of the names name, method"),
+    ({"varies": 3}, "Design.varies must be a tuple of names"),
+]
+
+
+@pytest.mark.parametrize(("data", "message"), BAD_PLAIN)
+def test_plain_data_are_checked(data: Any, message: str) -> None:
+    with pytest.raises(DesignError, match=message):
+        from_plain(data)
+
+
+def test_an_experiment_that_no_memory_holds_is_refused() -> None:
+    for huge in (vary(FULL, "evaluation.items", 10**9), vary(FULL, "arms.treatment.tuning", 10**9)):
+        with pytest.raises(DesignError, match="at most 20000000 of each can be simulated"):
+            run(huge, EVERYTHING, 2, 0)
 
 
 # --- vary ---

@@ -23,6 +23,8 @@ from fourrounds.design.parts import (
     Stopping,
     Test,
     Tuning,
+    from_plain,
+    plain,
     vary,
 )
 from fourrounds.design.redesign import Redesign, redesign
@@ -55,6 +57,8 @@ __all__ = [
     "clustered_se",
     "diagnose",
     "draw",
+    "from_plain",
+    "plain",
     "power",
     "redesign",
     "run",

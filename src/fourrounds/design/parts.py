@@ -20,6 +20,7 @@ KINDS = ("score", "accuracy", "judge")
 ORDERS = ("fixed", "random", "both")
 UNITS = ("observations", "items", "groups", "seeds", "crossed")
 METHODS = ("t", "z", "permutation", "bootstrap")
+MOST_RESAMPLES = 20_000
 CORRECTIONS = ("none", "bonferroni", "holm")
 
 
@@ -28,7 +29,7 @@ class DesignError(ValueError):
 
 
 def _one_of(what: str, value: object, known: tuple[str, ...]) -> None:
-    if value not in known:
+    if not isinstance(value, str) or value not in known:
         raise DesignError(f"{what} must be one of {', '.join(map(repr, known))}, and is {value!r}")
 
 
@@ -43,9 +44,16 @@ def _finite(what: str, value: object) -> None:
         raise DesignError(f"{what} must be a finite number, and is {value!r}")
 
 
+def _text(what: str, *values: object) -> None:
+    for value in values:
+        if not isinstance(value, str):
+            raise DesignError(f"{what} must be a string, and is {value!r}")
+
+
 def _weights(what: str, weights: Mapping[str, float]) -> None:
     if not isinstance(weights, Mapping) or not weights:
         raise DesignError(f"{what} must map names to weights, as in {{'new': 1, 'old': -1}}")
+    _text(f"a name in {what}", *weights)
     for name, weight in weights.items():
         _finite(f"{what}[{name!r}]", weight)
 
@@ -94,6 +102,8 @@ class Metric:
     order: str = "fixed"
 
     def __post_init__(self) -> None:
+        _text("Metric.name", self.name)
+        _text("Metric.construct", self.construct)
         _one_of("Metric.kind", self.kind, KINDS)
         _one_of("Metric.order", self.order, ORDERS)
 
@@ -114,6 +124,8 @@ class Arm:
     report: str = "mean"
 
     def __post_init__(self) -> None:
+        _text("Arm.name", self.name)
+        _text("Arm.method", self.method)
         if not self.name:
             raise DesignError("Arm.name must not be empty: the estimand speaks of arms by name")
         if not self.method:
@@ -145,6 +157,7 @@ class EvaluationSet:
         if isinstance(self.groups, Mapping):
             if not self.groups:
                 raise DesignError("EvaluationSet.groups must name a stratum, as in {'low': 8, 'high': 8}")
+            _text("a stratum of EvaluationSet.groups", *self.groups)
             for stratum, count in self.groups.items():
                 _whole(f"EvaluationSet.groups[{stratum!r}]", count, 1)
         else:
@@ -217,12 +230,14 @@ class Test:
     def __post_init__(self) -> None:
         _one_of("Test.unit", self.unit, UNITS)
         _one_of("Test.method", self.method, METHODS)
-        if self.sides not in (1, 2):
+        if isinstance(self.sides, bool) or self.sides not in (1, 2):
             raise DesignError(f"Test.sides must be 1 or 2, and is {self.sides!r}")
         _finite("Test.alpha", self.alpha)
         if not 0 < self.alpha < 0.5:
             raise DesignError(f"Test.alpha must lie between 0 and 0.5, and is {self.alpha}")
         _whole("Test.resamples", self.resamples, 99)
+        if self.resamples > MOST_RESAMPLES:
+            raise DesignError(f"Test.resamples must be at most {MOST_RESAMPLES}, and is {self.resamples}")
         if self.unit == "crossed" and self.method not in ("t", "z"):
             raise DesignError("Test.unit 'crossed' adds variances: its method must be 't' or 'z'")
 
@@ -334,10 +349,13 @@ class Design:
                     f"Estimand.strata names {name!r}, which is none of the strata {strata}: "
                     f"give EvaluationSet.groups a number for {name!r}"
                 )
+        _text("Design.hypothesis", self.hypothesis)
+        if not isinstance(self.controlled, Mapping):
+            raise DesignError("Design.controlled must be a dict, as in {'model size': 'matched'}")
         for factor, how in self.controlled.items():
             _one_of(f"Design.controlled[{factor!r}]", how, CONTROLS)
-        if isinstance(self.varies, str):
-            raise DesignError(f"Design.varies must be a tuple of names, as in ({self.varies!r},)")
+        if self.varies is not None and not isinstance(self.varies, (tuple, list)):
+            raise DesignError("Design.varies must be a tuple of names, as in ('initialisation',)")
         _one_of("Design.correction", self.correction, CORRECTIONS)
         self._fit()
 
@@ -412,6 +430,42 @@ _PARTS: dict[str, type] = {
     "decision": Decision,
     "falsifier": Falsifier,
 }
+
+
+def plain(design: Design) -> dict[str, Any]:
+    """The design as dicts, lists, strings and numbers, which can cross a wall or be written as JSON."""
+    return {f.name: _plain(getattr(design, f.name)) for f in fields(design)}
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+def from_plain(data: Mapping[str, Any]) -> Design:
+    """The design that :func:`plain` wrote down; it is checked like any other. What is left out is default."""
+    parts = dict(_named("Design", Design, data))
+    for name, part in _PARTS.items():
+        if name in parts:
+            parts[name] = part(**_named(name, part, parts[name]))
+    for name, part in (("arms", Arm), ("metrics", Metric)):
+        if name in parts:
+            if not isinstance(parts[name], (list, tuple)):
+                raise DesignError(f"{name} must be a list, and is {type(parts[name]).__name__}")
+            parts[name] = tuple(part(**_named(name, part, one)) for one in parts[name])
+    if isinstance(parts.get("varies"), list):
+        parts["varies"] = tuple(parts["varies"])
+    return Design(**parts)
+
+
+def _named(what: str, part: Any, data: Any) -> Mapping[str, Any]:
+    known = [f.name for f in fields(part)]
+    if not isinstance(data, Mapping) or not set(data) <= set(known):
+        raise DesignError(f"{what} must be a dict with some of the names {', '.join(known)}")
+    return data
 
 
 def _tuple_of(name: str, value: Any, due: type) -> tuple[Any, ...]:

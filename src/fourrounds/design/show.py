@@ -38,11 +38,14 @@ def html_table(head: Sequence[str], rows: Sequence[Sequence[str]], caption: str)
 
 def draw_diagnosis(diagnosis: Diagnosis) -> Any:
     """One histogram of the estimates for each world; those that led to a claim are dark."""
-    from matplotlib.figure import Figure
+    from matplotlib import pyplot
 
     rows = diagnosis.rows
-    figure = Figure(figsize=(7, 1.4 * len(rows) + 0.8), layout="constrained")
-    every = figure.subplots(len(rows), 1, sharex=True, squeeze=False)[:, 0]
+    size = (7, 1.4 * len(rows) + 0.8)
+    figure, grid = pyplot.subplots(
+        len(rows), 1, sharex=True, squeeze=False, figsize=size, layout="constrained"
+    )
+    every = grid[:, 0]
     estimates = [row.runs.estimate[np.isfinite(row.runs.estimate)] for row in rows]
     pool = np.concatenate([*estimates, [row.truth for row in rows]])
     bins = np.linspace(pool.min() - 1e-9, pool.max() + 1e-9, 60)
@@ -55,15 +58,15 @@ def draw_diagnosis(diagnosis: Diagnosis) -> Any:
         axes.set_yticks([])
     every[0].legend(fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
     every[-1].set_xlabel("estimate")
+    pyplot.close(figure)  # a notebook shows what a cell returns; left open, it would show it twice
     return figure
 
 
 def draw_redesign(redesign: Redesign, diagnosand: str) -> Any:
     """The diagnosand against the first varied part: a line for each world and setting of the other parts."""
-    from matplotlib.figure import Figure
+    from matplotlib import pyplot
 
-    figure = Figure(figsize=(7, 4), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = pyplot.subplots(figsize=(7, 4), layout="constrained")
     part, *others = redesign.parts
     lines: dict[str, list[tuple[object, float, float]]] = {}
     for settings, diagnosis in redesign.points:
@@ -81,4 +84,5 @@ def draw_redesign(redesign: Redesign, diagnosand: str) -> Any:
     axes.set_xlabel(part)
     axes.set_ylabel("share of claims" if diagnosand == "power" else diagnosand.replace("_", " "))
     axes.legend(fontsize="small")
+    pyplot.close(figure)
     return figure

@@ -6,10 +6,14 @@ A arms, R runs, G groups, I items, H strata, all in the order in which the desig
 =====================  ====================  ==============================================================
 ``scores``             float64 (S,O,A,R,G,I)  NaN in all of a run that there is not (fewer seeds, dropped)
 ``covariate``          float64 (S,A,R)        X of the world's confounder in each run, as one would log it
+``diverged``           bool (S,A,R)           which runs diverged, whatever became of them
+``candidates``         float64 (S,A,T,K)      validation score of each configuration tried, NaN beyond an
+                                              arm's budget; T is R where each run is tuned, else 1
 ``stratum``            int64 (G,)             the stratum of each group
 ``arm_weights``        float64 (A,)           the estimand: sum over arms and strata of weight times mean,
 ``stratum_weights``    float64 (H,)           where the mean of a stratum weighs its groups equally
 ``alpha``              float                  the level of this look
+``look``, ``looks``    int                    which look this is, from 1, and of how many
 =====================  ====================  ==============================================================
 
 Each random term has a stream of its own, keyed by the seed, the block and the term. So a part that adds a
@@ -19,7 +23,7 @@ term leaves all other draws alone, and designs that are compared at one seed sha
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -33,6 +37,9 @@ Floats = NDArray[np.float64]
 
 BLOCK = 1_000_000
 """Scores drawn at a time (8 MB): small enough to stay near the processor, large enough to hide the loop."""
+
+LARGEST = 20_000_000
+"""Scores of one experiment at most: more would not fit the memory of an answer's sandbox."""
 
 _TERMS = (
     "noise",
@@ -51,6 +58,10 @@ _TERMS = (
 )
 
 
+BY_SIMULATION = ("scores", "covariate", "diverged", "candidates")
+"""The arrays whose first axis is the simulation."""
+
+
 @dataclass(frozen=True)
 class Data:
     """A block of simulated experiments; the module's head gives the shapes.
@@ -60,27 +71,24 @@ class Data:
 
     scores: Floats
     covariate: Floats
+    diverged: NDArray[np.bool_]
+    candidates: Floats
     stratum: NDArray[np.int64]
     arm_weights: Floats
     stratum_weights: Floats
     alpha: float
+    look: int
+    looks: int
     tries: NDArray[np.int64]
 
     def arrays(self) -> dict[str, Any]:
         """What an analysis is handed: the whole block."""
-        return {
-            "scores": self.scores,
-            "covariate": self.covariate,
-            "stratum": self.stratum,
-            "arm_weights": self.arm_weights,
-            "stratum_weights": self.stratum_weights,
-            "alpha": self.alpha,
-        }
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "tries"}
 
     def one(self, simulation: int) -> dict[str, Any]:
         """What an analysis is handed that takes one experiment at a time: the same without the axis S."""
         whole = self.arrays()
-        return {**whole, "scores": self.scores[simulation], "covariate": self.covariate[simulation]}
+        return {**whole, **{name: whole[name][simulation] for name in BY_SIMULATION}}
 
 
 class _Streams:
@@ -109,9 +117,15 @@ def blocks(design: Design, world: World, sims: int, seed: int) -> Iterator[Data]
     if sims < 1:
         raise ValueError(f"sims must be 1 or more, and is {sims}")
     strata = design.evaluation.strata
-    size = len(design.metrics) * len(design.arms) * max(design.runs)
-    size *= sum(strata.values()) * design.evaluation.items
-    each = max(1, BLOCK // size)
+    runs = len(design.arms) * max(design.runs)
+    size = len(design.metrics) * runs * sum(strata.values()) * design.evaluation.items
+    tried = runs * max(arm.tuning for arm in design.arms)
+    if max(size, tried) > LARGEST:
+        raise DesignError(
+            f"one experiment has {size} scores and tries up to {tried} configurations; at most {LARGEST} of "
+            "each can be simulated: take fewer items, groups, runs or configurations"
+        )
+    each = max(1, BLOCK // max(size, tried))
     for block, start in enumerate(range(0, sims, each)):
         yield _draw(design, world, min(each, sims - start), _Streams(seed, block, world.outcome_correlation))
 
@@ -123,6 +137,8 @@ def draw(design: Design, world: World, sims: int, seed: int) -> Data:
         whole[0],
         scores=np.concatenate([block.scores for block in whole]),
         covariate=np.concatenate([block.covariate for block in whole]),
+        diverged=np.concatenate([block.diverged for block in whole]),
+        candidates=np.concatenate([block.candidates for block in whole]),
         tries=np.concatenate([block.tries for block in whole]),
     )
     return at_look(design, joined, design.stopping.looks)
@@ -139,10 +155,12 @@ def _draw(design: Design, world: World, sims: int, streams: _Streams) -> Data:
 
     effect, tries, diverged = _run_effects(design, world, streams, (s, o, a, r))
     covariate = _covariate(design, world, streams, (s, a, r))
-    run_level = effect + _tuned(design, world, streams, (s, a, r))[:, None]
+    means = _means(design, world)
+    tuned, candidates = _tuned(design, world, streams, (s, a, r))
+    run_level = effect + tuned[:, None]
     if world.confounder is not None:
         run_level += world.confounder.effect * covariate[:, None]
-    cell = _means(design, world)[None, :, :, None, :] + run_level[..., None]  # (S,O,A,R,G)
+    cell = means[None, :, :, None, :] + run_level[..., None]  # (S,O,A,R,G)
     cell = cell + _group_terms(design, world, streams, (s, o, a, g))[:, :, :, None, :]
 
     scale = np.array([float(world.scale.get(method, 1.0)) for method in methods])
@@ -168,10 +186,14 @@ def _draw(design: Design, world: World, sims: int, streams: _Streams) -> Data:
     return Data(
         scores,
         covariate,
+        diverged,
+        candidates + means[0].mean(axis=1)[:, None, None],
         stratum.astype(np.int64),
         np.array(design.arm_weights),
         np.array(design.stratum_weights),
         design.test.alpha,
+        design.stopping.looks,
+        design.stopping.looks,
         tries,
     )
 
@@ -255,23 +277,26 @@ def _covariate(design: Design, world: World, streams: _Streams, shape: tuple[int
     return (uniform < share[:, None]).astype(np.float64)
 
 
-def _tuned(design: Design, world: World, streams: _Streams, shape: tuple[int, int, int]) -> Floats:
-    """What the chosen configuration of each arm is worth, (S, A, R)."""
-    s, _, r = shape
+def _tuned(
+    design: Design, world: World, streams: _Streams, shape: tuple[int, int, int]
+) -> tuple[Floats, Floats]:
+    """What each run's configuration is worth (S,A,R), and how all that were tried looked (S,A,T,K)."""
+    s, a, r = shape
     gain = np.zeros(shape)
+    times = r if design.tuning.each_run else 1
+    candidates = np.full((s, a, times, max(arm.tuning for arm in design.arms)), np.nan)
     for number, arm in enumerate(design.arms):
         spread = per_method(world.tuning_spread, arm.method)
-        if spread == 0 and world.selection_noise == 0:
-            continue
-        size = (s, r if design.tuning.each_run else 1, arm.tuning)
-        worth = spread * streams.of("tuning", number).standard_normal(size)
+        size = (s, times, arm.tuning)
+        worth = spread * streams.of("tuning", number).standard_normal(size) if spread else np.zeros(size)
         seen = worth
         if world.selection_noise and arm.tuning > 1:
             seen = worth + world.selection_noise * streams.of("selection", number).standard_normal(size)
+        candidates[:, number, :, : arm.tuning] = seen
         best = seen.argmax(axis=2)[..., None]
         reported = seen if design.tuning.select_on == "test" else worth
         gain[:, number] = np.take_along_axis(reported, best, axis=2)[..., 0]
-    return gain
+    return gain, candidates
 
 
 def _by_method(design: Design) -> list[int]:
@@ -336,7 +361,8 @@ def at_look(design: Design, data: Data, look: int) -> Data:
     An arm that reports its best run keeps that run alone, of those seen.
     """
     stopping = design.stopping
-    scores, covariate, stratum, tries = data.scores, data.covariate, data.stratum, data.tries
+    scores, stratum = data.scores, data.stratum
+    runs = scores.shape[3]
 
     def part(size: int) -> int:
         return -(-size * look // stopping.looks)
@@ -344,10 +370,10 @@ def at_look(design: Design, data: Data, look: int) -> Data:
     if look < stopping.looks:
         if stopping.over == "seeds":
             kept = np.arange(scores.shape[3]) < np.array([part(n) for n in design.runs])[:, None]
-            last = int(kept.sum(axis=1).max())
-            scores, covariate, tries = scores[:, :, :, :last], covariate[:, :, :last], tries[:, :, :last]
-            if not kept[:, :last].all():
-                scores = np.where(kept[None, None, :, :last, None, None], scores, np.nan)
+            runs = int(kept.sum(axis=1).max())
+            scores = scores[:, :, :, :runs]
+            if not kept[:, :runs].all():
+                scores = np.where(kept[None, None, :, :runs, None, None], scores, np.nan)
         elif stopping.over == "items":
             scores = scores[..., : part(scores.shape[5])]
         else:
@@ -362,7 +388,17 @@ def at_look(design: Design, data: Data, look: int) -> Data:
         others = best[:, None] & (np.arange(scores.shape[3]) != place[..., None])
         scores = np.where(others[:, None, :, :, None, None], np.nan, scores)
     level = float(nominal_levels(stopping.boundary, stopping.looks, design.test.alpha)[look - 1])
-    return replace(data, scores=scores, covariate=covariate, stratum=stratum, tries=tries, alpha=level)
+    return replace(
+        data,
+        scores=scores,
+        stratum=stratum,
+        covariate=data.covariate[:, :, :runs],
+        diverged=data.diverged[:, :, :runs],
+        candidates=data.candidates[:, :, :runs],
+        tries=data.tries[:, :, :runs],
+        alpha=level,
+        look=look,
+    )
 
 
 def cost(design: Design, world: World, data: Data, look: int) -> Floats:
