@@ -284,6 +284,12 @@ def test_as_many_digits_as_the_error_allows(value: float, se: float, text: str) 
 def test_plots() -> None:
     found = diagnose(over_seeds(3), [worlds.null(), worlds.true_effect(0.3)], 50, 0)
     assert len(found.plot().axes) == 2  # type: ignore[attr-defined]
+    curve = diagnose(over_seeds(3), [worlds.true_effect(e) for e in (0.5, 0.0, 1.0)], 50, 0)
+    (axes,) = curve.power_curve().axes  # type: ignore[attr-defined]
+    shares = axes.lines[0].get_ydata()
+    assert shares.tolist() == [
+        curve.rows[k][n].value for k, n in ((1, "false_positives"), (0, "power"), (2, "power"))
+    ]
     lost = diagnose(over_seeds(1, seeds=Seeds(1, "drop")), worlds.dropped_divergences(), 50, 0)
     assert lost.plot() is not None
     grid = redesign(

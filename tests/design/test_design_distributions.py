@@ -71,6 +71,16 @@ def test_noncentral_t_has_a_value_where_scipy_has_none(noncentrality: float) -> 
     assert d.noncentral_t_tails(1.98, 98, noncentrality)[1] == pytest.approx(1, abs=1e-12)
 
 
+@pytest.mark.parametrize(("x", "df", "noncentrality"), [(1e4, 2, 5e3), (1e5, 1, 10.0), (-3e3, 4, -2e3)])
+def test_noncentral_t_where_the_normal_turns_within_a_hair(x: float, df: float, noncentrality: float) -> None:
+    """There P(T' <= x) is nearly P(chi_df / sqrt(df) >= noncentrality / x), or <= where x is negative."""
+    turn = df * (noncentrality / x) ** 2
+    below, above = d.noncentral_t_tails(x, df, noncentrality)
+    due = stats.chi2.sf(turn, df) if x > 0 else stats.chi2.cdf(turn, df)
+    assert below == pytest.approx(due, abs=1e-6)
+    assert below + above == pytest.approx(1, abs=1e-12)
+
+
 def test_noncentral_t_needs_degrees_of_freedom() -> None:
     with pytest.raises(ValueError, match="must be positive"):
         d.noncentral_t_tails(1.0, 0.0, 1.0)

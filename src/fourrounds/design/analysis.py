@@ -99,7 +99,7 @@ def _critical(level: float, df: Floats) -> Floats:
 def clustered_se(scores: ArrayLike, clusters: ArrayLike, *, small_sample: bool = True) -> float:
     """The standard error of the mean of ``scores`` (n,) whose errors are alike within ``clusters`` (n,).
 
-    SE^2 = (1/n^2) sum over clusters of (sum of its deviations)^2 (Liang & Zeger 1986; Miller 2024, eq. 4),
+    SE^2 = (1/n^2) sum over clusters of (sum of its deviations)^2 (Liang & Zeger 1986; Miller 2024),
     times G/(G - 1) with G clusters if ``small_sample`` (CR1: test it with t on G - 1). For clusters of one
     size that is the standard error of the cluster means. ``ValueError`` for fewer than 2 clusters.
     """
@@ -314,7 +314,11 @@ def _coefficients(label: NDArray[np.int64], weights: Floats) -> Floats | None:
 
 
 def _permutation(samples: Samples, resamples: int, sides: int, flips: bool) -> Floats:
-    """The permutation p-value of the estimate; every arrangement where there are few enough of them."""
+    """The permutation p-value of the estimate; every arrangement where there are few enough of them.
+
+    Where there are not, one random set serves all simulations: each p-value is as good as with a set of its
+    own, and the products become one matrix product.
+    """
     p = np.full(samples.values.shape[0] * samples.values.shape[1], np.nan)
     generator = np.random.default_rng(0)
     for rows, values, label in _patterns(samples):
@@ -355,7 +359,10 @@ def _arrangements(
 
 
 def _bootstrap(samples: Samples, resamples: int, sides: int, level: float) -> tuple[Floats, Floats, Floats]:
-    """Percentile interval and p-value; the units of each sample are drawn with replacement."""
+    """Percentile interval and p-value; the units of each sample are drawn with replacement.
+
+    As in a permutation test, one random set of draws serves all simulations.
+    """
     size = samples.values.shape[0] * samples.values.shape[1]
     low, high, p = np.full(size, np.nan), np.full(size, np.nan), np.full(size, np.nan)
     generator = np.random.default_rng(0)

@@ -31,7 +31,7 @@ import numpy as np
 from fourrounds.design.parts import Design, Estimand
 from fourrounds.design.progress import Progress
 from fourrounds.design.run import Analysis, Flags, Floats, Runs, run
-from fourrounds.design.show import draw_diagnosis, html_table, text_table
+from fourrounds.design.show import draw_diagnosis, draw_power_curve, html_table, text_table
 from fourrounds.design.worlds import World
 
 
@@ -113,6 +113,10 @@ class Diagnosis:
     def plot(self) -> object:
         """The sampling distribution of the estimate in each world, with the truth: a matplotlib figure."""
         return draw_diagnosis(self)
+
+    def power_curve(self) -> object:
+        """How often an effect is claimed against the truth, one point for each world: a matplotlib figure."""
+        return draw_power_curve(self)
 
 
 def diagnose(

@@ -30,7 +30,7 @@ def t_power(d: float, n: float, *, alpha: float = 0.05, paired: bool = False, si
     """The power of a t-test: ``n`` observations in each arm, or ``n`` pairs.
 
     P(T' > t) + P(T' < -t) with df = 2n - 2 and noncentrality d sqrt(n/2), or n - 1 and d sqrt(n) for pairs
-    (Cohen 1988, 2.5). ``sides=1`` tests for a positive effect. ``ValueError`` if fewer than 2 observations.
+    (Cohen 1988). ``sides=1`` tests for a positive effect. ``ValueError`` if fewer than 2 observations.
     """
     if n < 2:
         raise ValueError(f"a t-test needs 2 observations or more in each arm to see a spread, not {n}")
@@ -161,7 +161,7 @@ def eval_sample_size(
     power: float = 0.8,
     alpha: float = 0.05,
 ) -> float:
-    """The questions that a paired comparison of two models needs (Miller 2024, eq. 9); not rounded.
+    """The questions that a paired comparison of two models needs (Miller 2024); not rounded.
 
     n = (z_{alpha/2} + z_beta)^2 (omega2 + sigma2_A/K_A + sigma2_B/K_B) / effect^2, where ``omega2`` is the
     variance over questions of the difference of the two conditional means and ``sigma2`` the mean variance of
@@ -203,7 +203,7 @@ def familywise(alpha: float, tests: int) -> float:
 
 
 def noether_sample_size(gamma: float, *, alpha: float = 0.05, power: float = 0.95) -> float:
-    """The paired runs that P(A > B) = ``gamma`` needs (Noether 1987; Bouthillier et al. 2021, eq. 7).
+    """The paired runs that P(A > B) = ``gamma`` needs (Noether 1987; Bouthillier et al. 2021).
 
     ((z_{1-alpha} + z_power) / (sqrt(6) (gamma - 1/2)))^2, one-sided; not rounded.
     """

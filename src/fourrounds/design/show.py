@@ -62,6 +62,28 @@ def draw_diagnosis(diagnosis: Diagnosis) -> Any:
     return figure
 
 
+def draw_power_curve(diagnosis: Diagnosis) -> Any:
+    """The share of claims in each world, in the order of the truth, with bars of two Monte Carlo errors."""
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(7, 4), layout="constrained")
+    rows = sorted(diagnosis.rows, key=lambda row: row.truth)
+    claims = [
+        row["power"] if np.isnan(row["false_positives"].value) else row["false_positives"] for row in rows
+    ]
+    bars = [2 * claim.se for claim in claims]
+    axes.errorbar([row.truth for row in rows], [claim.value for claim in claims], bars, marker="o")
+    for row, claim in zip(rows, claims, strict=True):
+        axes.annotate(
+            row.world, (row.truth, claim.value), xytext=(6, -12), textcoords="offset points", fontsize="small"
+        )
+    axes.set_ylim(-0.02, 1.02)
+    axes.set_xlabel("truth")
+    axes.set_ylabel("share of claims")
+    pyplot.close(figure)
+    return figure
+
+
 def draw_redesign(redesign: Redesign, diagnosand: str) -> Any:
     """The diagnosand against the first varied part: a line for each world and setting of the other parts."""
     from matplotlib import pyplot
@@ -71,7 +93,9 @@ def draw_redesign(redesign: Redesign, diagnosand: str) -> Any:
     lines: dict[str, list[tuple[object, float, float]]] = {}
     for settings, diagnosis in redesign.points:
         for row in diagnosis:
-            value = row["false_positives"] if diagnosand == "power" and row.truth == 0 else row[diagnosand]
+            value = row[diagnosand]
+            if diagnosand == "power" and np.isnan(value.value):
+                value = row["false_positives"]
             name = ", ".join([row.world, *(f"{other} = {settings[other]}" for other in others)])
             lines.setdefault(name, []).append((settings[part], value.value, value.se))
     for name, points in lines.items():

@@ -67,7 +67,7 @@ def critical_values(boundary: str, looks: int, alpha: float = 0.05) -> tuple[flo
 def nominal_levels(boundary: str, looks: int, alpha: float = 0.05) -> Floats:
     """The two-sided level at which each look tests: 2 (1 - Phi(critical value)).
 
-    A look of a t, permutation or bootstrap test compares its p-value with this (Pocock 1977, section 3).
+    A look of a t, permutation or bootstrap test compares its p-value with this (Pocock 1977).
     """
     critical = critical_values(boundary, looks, alpha)
     if boundary in ("none", "bonferroni"):  # exact, since a permutation's p-value can equal the level
