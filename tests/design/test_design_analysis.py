@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -273,6 +274,27 @@ def test_an_interaction_is_permuted_between_strata() -> None:
     unpaired = replace(design, test=Test("groups", method="permutation"))
     with pytest.raises(DesignError, match="paired=True"):
         analyse(unpaired, data)
+
+
+def test_arms_are_permuted_within_a_stratum() -> None:
+    """Strata that differ by far are no chance of the arms: each arrangement moves groups within theirs."""
+    design = Design(
+        evaluation=EvaluationSet({"low": 3, "high": 3}, 1),
+        seeds=Seeds(1),
+        test=Test("groups", method="permutation", resamples=20_000),
+    )
+    data = draw(design, worlds.interaction(0.1, 0.0, noise=0.1), 4, 0)
+    found = analyse(design, data)
+    for s in range(4):
+        one, two = data.scores[s, 0, :, 0, :, 0]
+        pools = [np.concatenate([one[part], two[part]]) for part in (slice(0, 3), slice(3, 6))]
+        halves = [
+            [pool[list(c)].mean() - np.delete(pool, c).mean() for c in combinations(range(6), 3)]
+            for pool in pools
+        ]
+        every = np.abs(np.add.outer(*halves)).ravel() / 2
+        seen = abs(two.mean() - one.mean())
+        assert found.p[s, 0] == pytest.approx((every >= seen - 1e-12).mean(), abs=0.015)
 
 
 def test_what_has_no_spread() -> None:

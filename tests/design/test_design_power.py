@@ -1,6 +1,6 @@
 """The closed forms against scipy, against published values, and where statsmodels answers NaN.
 
-Values with a source in the comment were computed with statsmodels 0.14 or are the paper's own.
+Values with a name beside them are that program's or that paper's own.
 """
 
 from __future__ import annotations

@@ -44,11 +44,15 @@ class Estimates:
 
 @dataclass(frozen=True)
 class Samples:
-    """Independent samples: ``values`` (S, O, N), the sample of each unit ``label`` (N,), ``weights`` (K,)."""
+    """Independent samples: ``values`` (S, O, N), the sample of each unit ``label`` (N,), ``weights`` (K,).
+
+    Under the null the units of one ``block`` (N,) can change places: all of them, or those of one stratum.
+    """
 
     values: Floats
     label: NDArray[np.int64]
     weights: Floats
+    block: NDArray[np.int64]
 
 
 def analyse(design: Design, data: Data) -> Estimates:
@@ -164,9 +168,11 @@ def reduce(design: Design, data: Data) -> Samples:
         runs = _over_strata(scores.mean(axis=5), data)  # (S, O, A, R)
         if test.paired:
             values = np.tensordot(runs, arm_weights, axes=(2, 0))
-            return Samples(values, np.zeros(values.shape[2], dtype=np.int64), np.ones(1))
+            one = np.zeros(values.shape[2], dtype=np.int64)
+            return Samples(values, one, np.ones(1), one)
         s, o, a, r = runs.shape
-        return Samples(runs.reshape(s, o, a * r), np.repeat(np.arange(a), r), arm_weights)
+        label = np.repeat(np.arange(a), r)
+        return Samples(runs.reshape(s, o, a * r), label, arm_weights, np.zeros_like(label))
 
     if test.unit == "observations":
         units = np.moveaxis(scores, 3, 5)  # (S, O, A, G, I, R)
@@ -179,14 +185,16 @@ def reduce(design: Design, data: Data) -> Samples:
     if test.paired:
         values = np.einsum("soagir,a->sogir", units, arm_weights).reshape(s, o, g * i * r)
         label, weights = stratum, data.stratum_weights
+        block = np.zeros_like(label)
     else:
         values = units.reshape(s, o, a * g * i * r)
         strata = len(data.stratum_weights)
         label = (np.arange(a)[:, None] * strata + stratum).ravel()
         weights = np.outer(arm_weights, data.stratum_weights).ravel()
+        block = np.tile(stratum, a)
     kept = weights[label] != 0
     names, label = np.unique(label[kept], return_inverse=True)
-    return Samples(values if kept.all() else values[:, :, kept], label, weights[names])
+    return Samples(values if kept.all() else values[:, :, kept], label, weights[names], block[kept])
 
 
 def _moments(values: Floats) -> tuple[Floats, Floats, Floats]:
@@ -297,20 +305,21 @@ def _flips(design: Design) -> bool:
     return design.test.paired and not (across and design.test.unit != "seeds")
 
 
-def _patterns(samples: Samples) -> Iterator[tuple[NDArray[np.int64], Floats, NDArray[np.int64]]]:
-    """Rows of (simulation, metric) that miss the same units: their numbers, values and labels, in chunks."""
+def _patterns(samples: Samples) -> Iterator[tuple[NDArray[np.int64], Samples]]:
+    """Rows of (simulation, metric) that miss the same units: their numbers, and what they have, (rows, N)."""
     flat = samples.values.reshape(-1, samples.values.shape[2])
     there = ~np.isnan(flat)
     kinds, place = np.unique(there, axis=0, return_inverse=True)
     for number, kind in enumerate(kinds):
         rows = np.flatnonzero(place.ravel() == number)
-        yield rows, flat[np.ix_(rows, np.flatnonzero(kind))], samples.label[kind]
+        values = flat[np.ix_(rows, np.flatnonzero(kind))]
+        yield rows, Samples(values, samples.label[kind], samples.weights, samples.block[kind])
 
 
-def _coefficients(label: NDArray[np.int64], weights: Floats) -> Floats | None:
+def _coefficients(samples: Samples) -> Floats | None:
     """What each unit adds to the estimate, or None where a sample is empty."""
-    n = np.bincount(label, minlength=len(weights))
-    return None if (n == 0).any() else weights[label] / n[label]
+    n = np.bincount(samples.label, minlength=len(samples.weights))
+    return None if (n == 0).any() else samples.weights[samples.label] / n[samples.label]
 
 
 def _permutation(samples: Samples, resamples: int, sides: int, flips: bool) -> Floats:
@@ -321,11 +330,11 @@ def _permutation(samples: Samples, resamples: int, sides: int, flips: bool) -> F
     """
     p = np.full(samples.values.shape[0] * samples.values.shape[1], np.nan)
     generator = np.random.default_rng(0)
-    for rows, values, label in _patterns(samples):
-        unit = _coefficients(label, samples.weights)
-        if unit is None or len(label) < 2:
+    for rows, some in _patterns(samples):
+        values, unit = some.values, _coefficients(some)
+        if unit is None or len(unit) < 2:
             continue
-        arranged, exact = _arrangements(unit, label, resamples, flips, generator)
+        arranged, exact = _arrangements(unit, some, resamples, flips, generator)
         for start in range(0, len(rows), chunk := max(1, _RESAMPLED // len(arranged))):
             part = values[start : start + chunk]
             drawn, seen = part @ arranged.T, part @ unit
@@ -341,7 +350,7 @@ def _permutation(samples: Samples, resamples: int, sides: int, flips: bool) -> F
 
 
 def _arrangements(
-    unit: Floats, label: NDArray[np.int64], resamples: int, flips: bool, generator: np.random.Generator
+    unit: Floats, samples: Samples, resamples: int, flips: bool, generator: np.random.Generator
 ) -> tuple[Floats, bool]:
     """Rearranged coefficients (B, N), shared by all simulations, and whether they are all there are."""
     n = len(unit)
@@ -349,13 +358,18 @@ def _arrangements(
         if 2**n <= resamples + 1:
             return unit * np.array(list(itertools.product((1.0, -1.0), repeat=n))), True
         return unit * generator.choice((-1.0, 1.0), size=(resamples, n)), False
+    label, block = samples.label, samples.block
     first = int((label == 0).sum())
-    if label.max() == 1 and math.comb(n, first) <= resamples + 1:
+    if label.max() == 1 and (block == block[0]).all() and math.comb(n, first) <= resamples + 1:
         chosen = np.array(list(itertools.combinations(range(n), first)))
         arranged = np.full((len(chosen), n), unit[label == 1][0])
         np.put_along_axis(arranged, chosen, unit[label == 0][0], axis=1)
         return arranged, True
-    return generator.permuted(np.tile(unit, (resamples, 1)), axis=1), False
+    arranged = np.tile(unit, (resamples, 1))
+    for name in np.unique(block):
+        members = np.flatnonzero(block == name)
+        arranged[:, members] = generator.permuted(arranged[:, members], axis=1)
+    return arranged, False
 
 
 def _bootstrap(samples: Samples, resamples: int, sides: int, level: float) -> tuple[Floats, Floats, Floats]:
@@ -366,11 +380,11 @@ def _bootstrap(samples: Samples, resamples: int, sides: int, level: float) -> tu
     size = samples.values.shape[0] * samples.values.shape[1]
     low, high, p = np.full(size, np.nan), np.full(size, np.nan), np.full(size, np.nan)
     generator = np.random.default_rng(0)
-    for rows, values, label in _patterns(samples):
-        unit = _coefficients(label, samples.weights)
-        if unit is None or len(label) < 2:
+    for rows, some in _patterns(samples):
+        values, label, unit = some.values, some.label, _coefficients(some)
+        if unit is None or len(unit) < 2:
             continue
-        times = np.zeros((resamples, len(label)))
+        times = np.zeros((resamples, len(unit)))
         for k in range(len(samples.weights)):
             members = np.flatnonzero(label == k)
             n = len(members)
