@@ -203,6 +203,11 @@ def test_the_data_hold_what_was_tried_and_what_diverged() -> None:
     np.testing.assert_array_equal(counted.diverged[:, 1], runs[:, 1] < 0.5 - 0.05)
     assert not counted.diverged[:, 0].any()
     np.testing.assert_array_equal(np.isnan(dropped.scores[:, 0, :, :, 0, 0]), dropped.diverged)
+    again = draw(over_seeds(9, seeds=Seeds(9, "rerun")), world, 20, 0)
+    np.testing.assert_array_equal(again.diverged, counted.diverged)
+    assert (again.scores[:, 0, 1] >= 0.5 - 0.05).all()
+    kept = ~counted.diverged
+    np.testing.assert_array_equal(again.scores[:, 0, :, :, 0, 0][kept], runs[kept])
 
 
 def test_looks_see_the_first_part() -> None:

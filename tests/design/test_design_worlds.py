@@ -218,7 +218,12 @@ def test_arms_on_different_items_do_not_share_their_difficulty() -> None:
 
 def test_two_arms_of_one_method_share_their_gains() -> None:
     same = Arm("one", "baseline"), Arm("two", "baseline")
-    near(row(over_groups(6, 2, arms=same), worlds.random_language_effect(0.3, 0.5))["sd"], 0.5 / math.sqrt(6))
+    world = worlds.random_language_effect(0.3, 0.5)
+    near(row(over_groups(6, 2, arms=same), world)["sd"], 0.5 / math.sqrt(6))
+    apart = over_groups(
+        6, 2, arms=same, evaluation=EvaluationSet(6, 2, same_items=False), test=Test("groups")
+    )
+    near(row(apart, world)["sd"], math.sqrt(0.25 / 6 + 0.25 / 6))
 
 
 # --- selective reports ---
