@@ -235,7 +235,7 @@ class Lab:
             _draw(ax, k, len(series), ticks, points, told)
         ax.set_xticks(range(len(ticks)), [f"{tick}" for tick in ticks])
         ax.set_xlabel(factor)
-        ax.set_ylabel(f"test {self.family.metric}")
+        ax.set_ylabel(f"test {self.family.metric}: runs, mean, 2 standard errors")
         ax.set_title(f"{self.family.name}: {self.spent:.1f} of {self.budget:g} spent")
         if others:
             ax.legend(fontsize="small")
@@ -332,7 +332,7 @@ def _draw(
         color=colour,
         fmt="o-" if len(places) > 1 else "o",
         capsize=3,
-        label=f"{label or 'runs'} (mean, 2 standard errors)" if of == 1 else label,
+        label=label,
     )
 
 
