@@ -22,6 +22,7 @@ ARROWS = {
     "checks": set(),
     "runbank": set(),
     "design": set(),
+    "critique": set(),
     "examiner": {"answers", "checks"},
     "course": {"examiner", "checks"},
     "desk": {"examiner", "course"},
@@ -104,6 +105,8 @@ def test_every_file_belongs_to_a_package_that_is_named_here() -> None:
         ("desk/new.py", "__import__('fourrounds.answers.wire')"),
         ("runbank/new.py", "import torch"),
         ("runbank/training/new.py", "from fourrounds.checks import rng"),
+        ("critique/new.py", "from fourrounds.checks import CheckFailed"),
+        ("critique/new.py", "import torch"),
     ],
 )
 def test_an_import_through_a_wall_is_seen(file: str, text: str) -> None:
@@ -135,7 +138,8 @@ def loaded_by(code: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "package", ["checks", "runbank", "answers.worker", "answers.sandbox", "examiner.grading"]
+    "package",
+    ["checks", "critique", "design", "runbank", "answers.worker", "answers.sandbox", "examiner.grading"],
 )
 def test_torch_and_nbgrader_are_not_loaded_by_importing(package: str) -> None:
     tops = {name.partition(".")[0] for name in loaded_by(f"import fourrounds.{package}")}
@@ -162,6 +166,13 @@ def test_diagnosing_a_design_loads_numpy_alone() -> None:
     assert {name.split(".")[1] for name in loaded if name.startswith("fourrounds.")} == {"design"}
 
 
+def test_a_critique_loads_numpy_and_nothing_else_of_the_project() -> None:
+    loaded = loaded_by("import fourrounds.critique, fourrounds.critique.critics")
+    mine = {name for name in loaded if name.startswith("fourrounds.")}
+    assert {name.split(".")[1] for name in mine} == {"critique"}
+    assert not {"scipy", "matplotlib", "IPython", "pandas"} & loaded
+
+
 def test_a_worker_loads_nothing_of_a_test_or_a_score() -> None:
     mine = {name for name in loaded_by("import fourrounds.answers.worker") if name.startswith("fourrounds.")}
     assert {name.split(".")[1] for name in mine} == {"answers"}
@@ -174,11 +185,11 @@ def test_the_lab_loads_nothing_that_trains_or_judges_the_bank() -> None:
     assert not {"scipy", "sklearn"} & loaded
 
 
-def test_the_sandbox_may_import_answers_checks_and_the_lab_and_no_more_of_the_project() -> None:
+def test_the_sandbox_may_import_what_an_answer_uses_and_no_more_of_the_project() -> None:
     lab = {
         f"runbank/{part}" for part in ("__init__.py", "families.py", "store.py", "table.py", "lab.py", "data")
     }
-    assert set(system.PROJECT_PARTS) == {"__init__.py", "answers", "checks"} | lab
+    assert set(system.PROJECT_PARTS) == {"__init__.py", "answers", "checks", "critique", "design"} | lab
     mine = {name for name in system.answer_modules() if name.startswith("fourrounds")}
     assert mine == {f"fourrounds/{part}" for part in system.PROJECT_PARTS}
     assert not {"torch", "nbgrader", "scipy"} & {name.partition("/")[0] for name in system.answer_modules()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -23,11 +23,11 @@ CLAIMS = {
 
 @dataclass(frozen=True)
 class Exam:
-    """A paper and its key, with the plain data that the key was made from."""
+    """A paper and its key."""
 
-    paper: Paper
-    key: Key
-    data: dict[str, Any]
+    seed: int
+    paper: Paper = field(repr=False)
+    key: Key = field(repr=False)
 
     @property
     def places(self) -> list[dict[str, str]]:
@@ -100,4 +100,4 @@ def draw_exam(seed: int, flaws: int | None = None) -> Exam:
             except KeyFault:
                 continue  # it met another flaw or decoy: draw again
             data = grown
-    return Exam(paper, load_key(data), data)
+    return Exam(seed, paper, load_key(data))

@@ -227,6 +227,8 @@ PROJECT_PARTS = (
     "__init__.py",
     "answers",
     "checks",
+    "critique",
+    "design",
     # The bank's table and the lab, without what trains and judges the runs.
     *(f"runbank/{part}" for part in ("__init__.py", "families.py", "store.py", "table.py", "lab.py", "data")),
 )

@@ -230,7 +230,8 @@ def _planted(data: Any, where: str) -> Planted:
     flaw = _flaw(fields["flaw"], f"{where}.flaw")
     near = _fields(fields.get("classes", {}), f"{where}.classes", (), words(Flaw))
     shares: dict[str, float] = {
-        _flaw(name, f"{where}.classes"): _number(share, f"{where}.classes") for name, share in near.items()
+        _flaw(name, f"{where}.classes").value: _number(share, f"{where}.classes")
+        for name, share in near.items()
     }
     for name, share in shares.items():
         if name == flaw or not (0 < share <= BROAD or share == 1):
@@ -247,14 +248,14 @@ def _planted(data: Any, where: str) -> Planted:
         places=_places(fields["places"], f"{where}.places"),
         corrected=_text(fields["corrected"], f"{where}.corrected"),
         survives=fields["survives"],
-        classes={flaw: 1.0, **shares},
+        classes={flaw.value: 1.0, **shares},
         effect=None if effect is None else _number(effect, f"{where}.effect"),
         unit=_text(fields["unit"], f"{where}.unit") if "unit" in fields else "",
     )
 
 
 def _classes(data: Any, where: str) -> frozenset[str]:
-    return frozenset(_flaw(one, where) for one in _items(data, where))
+    return frozenset(_flaw(one, where).value for one in _items(data, where))
 
 
 def _decoy(data: Any, where: str) -> Decoy:

@@ -23,13 +23,7 @@ MOST_NAME = 120
 BROAD = 0.5
 """What a place is worth that only contains an accepted one, or overlaps it."""
 
-_KIND_WORDS = {
-    "section": re.compile(r"^(section|sec\.?|§)\s*"),
-    "table": re.compile(r"^(table|tab\.?)\s*(?=[\w(])"),
-    "figure": re.compile(r"^(figure|fig\.?)\s*(?=[\w(])"),
-    "appendix": re.compile(r"^(appendix|app\.?)\s+"),
-    "data": re.compile(r"^data\s+"),
-}
+_KIND_WORDS = re.compile(r"^(?:(?:section|sec|table|tab|figure|fig|appendix|app)(?![a-z])\.?|§+)\s*(?=\S)")
 
 
 class CritiqueError(ValueError):
@@ -148,8 +142,7 @@ def read_place(data: Any, what: str = "the place") -> Place:
     """``data`` in the form in which places are compared. Raises :class:`CritiqueError`."""
     plain = check_place(data, what)
     kind = next(iter(plain))
-    bare = folded(plain[kind])
-    bare = _KIND_WORDS[kind].sub("", bare) or bare
+    bare = _KIND_WORDS.sub("", folded(plain[kind])) if kind != "data" else folded(plain[kind])
     if kind in ("section", "appendix"):
         bare = bare.rstrip(".") or bare
     return Place(kind, bare, folded(plain.get("row", "")), folded(plain.get("column", "")))

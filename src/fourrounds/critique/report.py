@@ -20,7 +20,7 @@ HUMAN = (0.29, 0.33)
 
 _PART_WORDS = {
     "claim": "claim",
-    "findings": "findings (recall held down by false alarms)",
+    "findings": "findings: what you found, held down by false alarms",
     "severity": "order of severity",
     "judgements": "judgements, as far as findings back them",
     "verdict": "verdict, as far as findings back it",

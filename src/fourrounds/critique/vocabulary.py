@@ -282,7 +282,7 @@ ABOUT: dict[Flaw, About] = {
         "F29",
         "a trivial cause could give the same gain, and no control excludes it",
         "no row for random, blind, majority or shuffled",
-        "add that row",
+        "add that row under the same protocol",
         "Gururangan et al. 2018",
     ),
     Flaw.regression_to_mean: About(
