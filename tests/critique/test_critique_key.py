@@ -79,6 +79,7 @@ def test_the_key_filed_as_an_answer_is_a_critique() -> None:
     assert filed["verdict"] == "not_supported"
     assert filed["baseline"] == "less_tuned"
     assert filed["claim"]["scope"] == "a"
+    assert load_key(DATA).flaws[1].places[0].plain() == {"table": "1"}
 
 
 FLAW = ("flaws", 0)

@@ -33,8 +33,8 @@ def lines(text: str, word: str) -> list[str]:
 
 def test_the_whole_report_tells_what_was_found_missed_and_fine() -> None:
     text = str(report(score(MIXED, TOY, lab=0.5), TOY))
-    assert "◐ half found; planted flaw: untuned baseline" in text
-    assert "✗ missed; planted flaw: no variance; where it shows: table 1; severity: minor" in text
+    assert "\n◐ half found; planted flaw: untuned baseline" in text
+    assert "\n✗ missed; planted flaw: no variance; where it shows: table 1; severity: minor" in text
     assert "the gap closes (-1.25 points): the conclusion falls." in text
     assert "the gap has an interval: the conclusion stands." in text
     assert lines(text, "it looks bad and is fine: the inset shows the full range")
@@ -61,7 +61,7 @@ def test_a_near_miss_by_place_and_a_repeat_are_told() -> None:
         ]
     }
     text = str(report(score(answer, TOY), TOY))
-    assert lines(text, "it is there, but elsewhere: table 3, row baseline; appendix b")
+    assert lines(text, "it is there, but elsewhere: table 3, row baseline; appendix B")
     assert lines(text, "a flaw is filed once")
 
 

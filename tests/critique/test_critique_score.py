@@ -298,6 +298,11 @@ def test_the_default_weights_keep_the_critiques_own_parts_under_a_third() -> Non
     assert own + WEIGHTS.lab + WEIGHTS.calculations == pytest.approx(1.0)
 
 
+def test_charges_fall_from_what_is_worst_to_what_is_least() -> None:
+    assert (DECOY, FALSE_ALARM, NEAR_MISS, REPEAT) == (1.5, 1.0, 0.5, 0.5)
+    assert list(WEIGHT.values()) == [4.0, 2.0, 1.0]
+
+
 # -- the rule by hand, on one key: tuning (fatal, 4) and seeds (minor, 1), so W = 5 and u = 2.5
 
 TOY = load_key(DATA)

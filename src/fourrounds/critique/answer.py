@@ -14,13 +14,12 @@ from enum import StrEnum
 from typing import Any
 
 from fourrounds.critique.places import (
-    KINDS,
     MOST_NAME,
     CritiqueError,
     check_place,
-    folded,
     kind_of,
     name,
+    told,
 )
 from fourrounds.critique.shown import Shown, join, paragraph, table
 from fourrounds.critique.vocabulary import (
@@ -381,11 +380,3 @@ def show(answer: Any) -> Shown:
     if filed["verdict"] is None:
         parts.append(paragraph("No verdict is given yet: write verdict=Verdict. and press Tab."))
     return join(*parts)
-
-
-def told(at: Mapping[str, str]) -> str:
-    """A place in words: ``"table 2, row Ours, column accuracy"``."""
-    kind = next(kind for kind in KINDS if kind in at)
-    bare = at[kind]
-    head = bare if folded(bare).startswith(kind) else f"{kind} {bare}"
-    return head + "".join(f", {part} {at[part]}" for part in ("row", "column") if part in at)

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -66,12 +67,16 @@ def name(value: Any, what: str) -> str:
 
 @dataclass(frozen=True, order=True)
 class Place:
-    """A place in the form in which places are compared. An empty row or column stands for all of them."""
+    """A place in the form in which places are compared. An empty row or column stands for all of them.
+
+    ``spelt`` is the plain place that it was read from, which takes no part in comparing.
+    """
 
     kind: str
     name: str
-    row: str = ""
-    column: str = ""
+    row: str
+    column: str
+    spelt: Mapping[str, str] = field(compare=False)
 
     def accepts(self, given: Place) -> float:
         """How well ``given`` meets this pattern: 1 inside it, :data:`BROAD` where it only contains or
@@ -99,15 +104,19 @@ class Place:
         return (self.kind, self.name) == (given.kind, given.name)
 
     def plain(self) -> dict[str, str]:
-        """The place as a plain dict, from which :func:`read_place` makes it again."""
-        rest = {"row": self.row, "column": self.column}
-        return {self.kind: self.name, **{key: value for key, value in rest.items() if value}}
+        """The place as the plain dict that it was read from."""
+        return dict(self.spelt)
 
     def __str__(self) -> str:
-        parts = [f"{self.kind} {self.name}"]
-        parts += [f"row {self.row}"] if self.row else []
-        parts += [f"column {self.column}"] if self.column else []
-        return ", ".join(parts)
+        return told(self.spelt)
+
+
+def told(at: Mapping[str, str]) -> str:
+    """A place in words: ``"table 2, row Ours, column accuracy"``."""
+    kind = next(kind for kind in KINDS if kind in at)
+    bare = at[kind]
+    head = bare if folded(bare).startswith(kind) else f"{kind} {bare}"
+    return head + "".join(f", {part} {at[part]}" for part in ("row", "column") if part in at)
 
 
 def _within(inner: str, outer: str) -> bool:
@@ -145,4 +154,4 @@ def read_place(data: Any, what: str = "the place") -> Place:
     bare = _KIND_WORDS.sub("", folded(plain[kind])) if kind != "data" else folded(plain[kind])
     if kind in ("section", "appendix"):
         bare = bare.rstrip(".") or bare
-    return Place(kind, bare, folded(plain.get("row", "")), folded(plain.get("column", "")))
+    return Place(kind, bare, folded(plain.get("row", "")), folded(plain.get("column", "")), plain)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fourrounds.critique.answer import SLOTS, told
+from fourrounds.critique.answer import SLOTS
 from fourrounds.critique.key import Key, Planted
-from fourrounds.critique.places import folded
+from fourrounds.critique.places import folded, told
 from fourrounds.critique.score import Judged, Score, Status
 from fourrounds.critique.shown import Shown, join, paragraph, table
 from fourrounds.critique.vocabulary import Flaw, Severity

@@ -235,8 +235,9 @@ def score(
 def match(findings: Sequence[Mapping[str, Any]], key: Key) -> Matching:
     """Match findings to the flaws of a key so that S is largest.
 
-    ``findings`` are checked ones. The time is linear in their number and exponential in that of the flaws,
-    of which a key holds at most eight. Raises :class:`CritiqueError` for a place out of form.
+    ``findings`` are checked ones. They are sorted; beyond that the time is linear in their number, and
+    exponential in that of the flaws, of which a key holds at most eight. Raises :class:`CritiqueError` for a
+    place out of form.
     """
     read = [(f["flaw"], read_place(f["at"]), f["severity"], n) for n, f in enumerate(findings)]
     read.sort()

@@ -49,10 +49,14 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]], caption: str = 
     text = "\n".join(
         [
             *([inert(caption)] if caption else []),
-            *("; ".join(f"{h}: {inert(c)}" for h, c in zip(head, row, strict=True)) for row in rows),
+            *("; ".join(_told(h, c) for h, c in zip(head, row, strict=True) if str(c)) for row in rows),
         ]
     )
     return Shown(text, f"<table>{named}<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>")
+
+
+def _told(head: str, cell: object) -> str:
+    return f"{head}: {inert(cell)}" if head else inert(cell)
 
 
 def join(*parts: Shown) -> Shown:
