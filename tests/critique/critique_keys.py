@@ -12,6 +12,7 @@ from fourrounds.critique.vocabulary import GROUPS
 
 ROWS = ("ours", "baseline", "tuned baseline", "ours without X", "majority")
 COLUMNS = ("accuracy", "seeds", "parameters", "year")
+CROWD = ("a chosen result", "too little noise")
 CLAIMS = {
     "treatment": ("ours", "ours without X"),
     "baseline": ("baseline", "tuned baseline", "majority"),
@@ -51,22 +52,30 @@ def _some(rng: np.random.Generator, items: Any, low: int, high: int) -> list[Any
     return [items[int(n)] for n in chosen]
 
 
-def draw_exam(seed: int, flaws: int | None = None) -> Exam:
-    """A random exam; ``flaws`` is the number of flaws, 3 to 6 unless given."""
+def draw_exam(seed: int, flaws: int | None = None, crowded: bool = False) -> Exam:
+    """A random exam; ``flaws`` is the number of flaws, 3 to 6 unless given.
+
+    In a crowded one all flaws are of a few classes that come near one another, and show in one table, so that
+    a finding often meets several.
+    """
     rng = np.random.default_rng(seed)
     paper = draw_paper(rng)
     places = paper.places()
+    shown = [at for at in places if at.get("table") == "1"] if crowded else places
+    pool = [flaw for flaw in Flaw if not crowded or flaw.group in CROWD]
     severities = ("fatal", "major", "minor")
 
     def planted(number: int) -> dict[str, Any]:
-        flaw = list(Flaw)[int(rng.integers(len(Flaw)))]
-        mates = [mate for mate in GROUPS[flaw.group] if mate is not flaw]
+        flaw = pool[int(rng.integers(len(pool)))]
+        mates = [mate for mate in (pool if crowded else GROUPS[flaw.group]) if mate is not flaw]
+        near = _some(rng, mates, 2, 5) if crowded else _some(rng, mates, 0, 2)
+        shares = [0.1, 0.3, 0.5] if crowded else [0.1, 0.3, 0.5, 1.0]
         return {
             "id": f"f{number}",
             "flaw": flaw.value,
-            "classes": {mate.value: float(rng.choice([0.25, 0.5, 1.0])) for mate in _some(rng, mates, 0, 2)},
+            "classes": {mate.value: float(rng.choice(shares)) for mate in near},
             "severity": severities[int(rng.integers(3))],
-            "places": _some(rng, places, 1, 3),
+            "places": _some(rng, shown, 1, 3),
             "corrected": f"the gain shrinks when {flaw.about.run}",
             "survives": bool(rng.integers(2)),
             "effect": float(rng.normal()),

@@ -39,8 +39,9 @@ right on its own; it weighs little.
 
 *What a gamer can do.* Flooding (every class everywhere, one class everywhere, every class at one place)
 raises A in proportion and T by no more than W. A second class at the same place costs a near miss or a
-false alarm. Copies earn nothing and are charged. Texts are never read. Severity only counts pairs that are
-put in order, so that one severity for all earns nothing.
+false alarm. Copies are charged, and earn nothing unless the same words meet a second planted flaw. Texts
+are never read. Severity only counts pairs that are put in order, so that one severity for all earns nothing
+where the key has several.
 
 **Laws**, each shown by an assignment of the new findings that is at least as good, since the best one is
 taken: adding a finding that meets a flaw in full which nothing met in full never lowers any part (a match
