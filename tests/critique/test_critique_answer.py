@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import doctest
 import re
 import time
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -21,15 +23,24 @@ from fourrounds.critique import (
     Ran,
     Severity,
     Verdict,
+    answer,
     arm,
     check,
     claim,
     critique,
     finding,
+    key,
     place,
     show,
 )
 from fourrounds.critique.answer import MOST_FINDINGS, MOST_TEXT, ORDER
+
+
+@pytest.mark.parametrize("module", [answer, key])
+def test_the_examples_in_the_docstrings_hold(module: ModuleType) -> None:
+    result = doctest.testmod(module)
+    assert result.attempted >= 1
+    assert result.failed == 0
 
 
 def full() -> dict[str, Any]:
@@ -253,6 +264,8 @@ def test_what_was_filed_is_shown_in_the_interviews_order_and_inert() -> None:
     filed["first"][0]["config"]["<i>"] = "<u>"
     shown = show(filed)
     text, markup = str(shown), shown._repr_html_()
+    asked = "claim falsifier ran why_not findings baseline ablation contamination verdict first"
+    assert list(ORDER) == asked.split()
     positions = [text.index(f"part: {key.replace('_', ' ')};") for key in ORDER]
     assert positions == sorted(positions)
     assert "not supported" in text

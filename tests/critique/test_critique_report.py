@@ -103,6 +103,7 @@ def test_recall_is_of_fatal_and_major_flaws_beside_the_published_figure() -> Non
     assert tuple(round(n / 9, 2) for n in (2.58, 3.0)) == HUMAN
     for exam in EXAMS.values():
         _, planted = major_recall(score({}, exam.key), exam.key)
+        assert planted == sum(flaw.severity != "minor" for flaw in exam.key.flaws)
         assert major_recall(score(model_answer(exam.key), exam.key), exam.key) == (planted, planted)
         assert major_recall(score({}, exam.key), exam.key)[0] == 0
     minor = load_key({**DATA, "flaws": [DATA["flaws"][1]]})

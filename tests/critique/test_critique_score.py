@@ -39,6 +39,7 @@ EXAMS = {seed: draw_exam(seed) for seed in SEEDS}
 CROWDED = [draw_exam(seed, crowded=True) for seed in range(15)]
 SOUND_EXAMS = [draw_exam(1000 + seed, flaws=0) for seed in range(15)]
 LESS = 1e-12  # rounding
+WRONG = {Status.NEAR_MISS, Status.FALSE_ALARM, Status.DECOY}
 
 Finding = dict[str, Any]
 
@@ -190,9 +191,6 @@ def test_adding_a_wrong_finding_never_raises_anything(
     not_below(rate(findings, exam), rate([*findings, wrong], exam))
 
 
-WRONG = {Status.NEAR_MISS, Status.FALSE_ALARM, Status.DECOY}
-
-
 @given(filed(), st.data())
 @LAW
 def test_correcting_a_wrong_finding_never_lowers_anything(
@@ -265,6 +263,36 @@ def test_a_gamer_stays_under_a_third_of_the_model_critique(name: str) -> None:
             assert lucky.matching.share < 0.27
             own = score(attempt, exam.key, most_findings=MANY)
             assert own.critique < 0.17
+
+
+def test_the_gamers_file_what_their_names_say() -> None:
+    for exam in list(EXAMS.values())[:10]:
+        model = model_answer(exam.key)["findings"]
+
+        def filed(name: str, exam: Exam = exam) -> list[list[Finding]]:
+            return [attempt.get("findings", []) for attempt in GAMERS[name](exam.key, exam.places)]
+
+        def statuses(findings: list[Finding], exam: Exam = exam) -> set[Status]:
+            return {judged.status for judged in match(findings, exam.key).findings}
+
+        (classes,) = filed("wrong class, right place")
+        assert [one["at"] for one in classes] == [one["at"] for one in model]
+        assert statuses(classes) <= {*WRONG, Status.FAIR}
+        (moved,) = filed("right class, wrong place")
+        assert [one["flaw"] for one in moved] == [one["flaw"] for one in model]
+        assert statuses(moved) <= {*WRONG, Status.FAIR}
+        (decoys,) = filed("all decoys")
+        assert len(decoys) == len(exam.key.decoys)
+        assert statuses(decoys) == {Status.DECOY}
+        (everything,) = filed("every class everywhere")
+        assert len(everything) == 34 * len(exam.places)
+        assert [len(one) for one in filed("copies of a right finding")] == [50] * len(model)
+        assert {len(one) for one in filed("one class everywhere")} == {len(exam.places)}
+        assert {len(one) for one in filed("every class at one right place")} == {34}
+        assert filed("a verdict alone") == [[], [], []]
+        assert filed("everything is fine") == filed("empty") == [[]]
+        (stuffed,) = GAMERS["stuffed texts"](exam.key, exam.places)
+        assert len(stuffed["falsifier"]) > 5000
 
 
 def test_an_expert_who_reads_a_little_differently_is_well_above_every_gamer() -> None:

@@ -29,7 +29,7 @@ LIKELY = (
     Flaw.confounded_ablation,
     Flaw.contamination,
 )
-"""What a reader of reviews would guess without reading."""
+"""What one may guess of any paper without reading it."""
 
 
 def _file(flaw: str, at: Where, severity: str = "major", why: str = "") -> Finding:
@@ -142,7 +142,7 @@ def verdict_alone(key: Key, places: Sequence[Where]) -> list[Critique]:
 
 
 def likely_guesses(key: Key, places: Sequence[Where]) -> list[Critique]:
-    """The six classes that reviewers name most often, each at a whole table, or one table after the other."""
+    """Six classes that one may guess of any paper, all at one table, or at one table after the other."""
     tables = [at for at in places if set(at) == {"table"}]
     spread = [_file(flaw, tables[n % len(tables)]) for n, flaw in enumerate(LIKELY)] if tables else []
     return [{"findings": [_file(flaw, at) for flaw in LIKELY]} for at in tables] + [{"findings": spread}]
