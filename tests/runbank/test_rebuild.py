@@ -30,9 +30,6 @@ class Trainer:
     def together(self, config: dict[str, object]) -> object:
         return config["width"]
 
-    def large(self, config: dict[str, object]) -> bool:
-        return config["pairs"] == 4
-
     def price(self, config: dict[str, object]) -> Price:
         return Price(int(str(config["width"])), 5, 7)
 
@@ -50,6 +47,7 @@ class Trainer:
 def trainer(monkeypatch: pytest.MonkeyPatch) -> Trainer:
     made = Trainer()
     monkeypatch.setattr(rebuild, "TRAINERS", {"recall": made})
+    monkeypatch.setattr(rebuild, "LARGE", {"recall": lambda config: config["pairs"] == 4})
     monkeypatch.setattr(rebuild, "TOGETHER", 100)
     return made
 

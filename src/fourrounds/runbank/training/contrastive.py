@@ -40,11 +40,6 @@ def together(config: Config) -> tuple[object, ...]:
     return tuple(config[name] for name in ("method", "batch", "projector", "augmentation"))
 
 
-def large(config: Config) -> bool:
-    """Whether a model, its activations included, is large."""
-    return False
-
-
 def price(config: Config) -> Price:
     """The cost of pre-training; the probe, which all methods share, is left out."""
     if config["method"] != "ntxent":

@@ -12,7 +12,7 @@ from fourrounds.runbank.families import DIGITS, Config, Run
 from fourrounds.runbank.training.images import TEST_BLOCKS, digits, jittered
 from fourrounds.runbank.training.optimisers import Optimiser
 from fourrounds.runbank.training.outcome import Price, Recorder, Trained, guess_loss, predicted
-from fourrounds.runbank.training.streams import initial, stream, tensor
+from fourrounds.runbank.training.streams import Orders, initial, stream, tensor
 
 BATCH = 25
 CLASSES = 10
@@ -23,11 +23,6 @@ NORM_EPS, NORM_MOMENTUM = 1e-5, 0.1
 def together(config: Config) -> tuple[object, ...]:
     """What runs must share to be trained in one batch."""
     return tuple(config[name] for name in ("optimiser", "width", "norm", "train_size", "epochs"))
-
-
-def large(config: Config) -> bool:
-    """Whether a model, its activations included, is large."""
-    return False
 
 
 def price(config: Config) -> Price:
@@ -173,9 +168,8 @@ class _Draws:
     masks and mixing."""
 
     def __init__(self, runs: Sequence[Run], width: int) -> None:
-        seeds = list(dict.fromkeys(run.order for run in runs))
-        self._where = torch.tensor([seeds.index(run.order) for run in runs])
-        self._orders = [stream(NAME, "order", seed) for seed in seeds]
+        self._orders = Orders(NAME, [run.order for run in runs])
+        self._where, seeds = self._orders.where, list(dict.fromkeys(run.order for run in runs))
         self._masks = [stream(NAME, "dropout", seed) for seed in seeds]
         self._width = width
         drop = tensor([float(run.config["dropout"]) for run in runs])
@@ -191,7 +185,7 @@ class _Draws:
 
     def epoch(self, size: int) -> torch.Tensor:
         """The order of the training items of the next epoch, shape (R, size)."""
-        return torch.tensor(np.stack([rng.permutation(size) for rng in self._orders]))[self._where]
+        return self._orders.next(size)
 
     def step(self) -> tuple[list[torch.Tensor], torch.Tensor | None, torch.Tensor | None]:
         """Masks of both layers, and the share and the partner of each item in mixup (None where no run

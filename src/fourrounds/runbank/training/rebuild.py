@@ -31,6 +31,8 @@ TRAINERS = {
     "retrieval": retrieval,
 }
 TOGETHER = 210
+LARGE = {"recall": recall.large, "retrieval": retrieval.large}
+"""Says of a configuration whether its models are large, in the families where some are."""
 VERSION = "1"
 """Raised when a trainer changes, so that batches of an earlier one are not taken for done."""
 
@@ -42,10 +44,10 @@ NEAR = 2
 
 def batches(runs: Iterable[Run], family: Family) -> list[list[int]]:
     """The numbers of the runs that are trained together."""
-    trainer = TRAINERS[family.name]
+    trainer, large = TRAINERS[family.name], LARGE.get(family.name)
     groups: dict[tuple[int, object], list[int]] = {}
     for number, run in enumerate(runs):
-        most = TOGETHER // (8 if trainer.large(run.config) else 1)
+        most = TOGETHER // 8 if large is not None and large(run.config) else TOGETHER
         groups.setdefault((most, trainer.together(run.config)), []).append(number)
     found = []
     for (most, _), numbers in groups.items():

@@ -12,7 +12,7 @@ import torch
 from fourrounds.runbank.families import RECALL, Config, Run
 from fourrounds.runbank.training.optimisers import Optimiser
 from fourrounds.runbank.training.outcome import Price, Recorder, Trained, guess_loss, predicted
-from fourrounds.runbank.training.streams import initial, stream, tensor
+from fourrounds.runbank.training.streams import Orders, initial, stream, tensor
 
 NAME = RECALL.name
 KEYS, VALUES = 32, 16
@@ -121,13 +121,11 @@ def train(runs: Sequence[Run]) -> Trained:
     sets = [_train(run.split, size, pairs) for run in runs]
     x_train, y_train, x_val, y_val = (torch.tensor(np.stack(part)) for part in zip(*sets, strict=True))
     x_test, y_test = (torch.tensor(part).expand(models, *part.shape) for part in _test(pairs))
-    seeds = list(dict.fromkeys(run.order for run in runs))
-    where = torch.tensor([seeds.index(run.order) for run in runs])
-    orders = [stream(NAME, "order", seed) for seed in seeds]
+    orders = Orders(NAME, [run.order for run in runs])
     rows = torch.arange(models)[:, None]
     record = Recorder(models, guess_loss(VALUES))
     for _ in range(EPOCHS):
-        order = torch.tensor(np.stack([rng.permutation(size) for rng in orders]))[where]
+        order = orders.next(size)
         for step in range(size // BATCH):
             items = order[:, step * BATCH : (step + 1) * BATCH]
             chosen = torch.log_softmax(logits(x_train[rows, items]), -1).gather(

@@ -40,3 +40,19 @@ def initial(family: str, shapes: dict[str, tuple[int, ...]], seeds: Sequence[int
             for name, shape in shapes.items()
         }
     return {name: tensor(np.stack([drawn[seed][name] for seed in seeds])) for name in shapes}
+
+
+class Orders:
+    """The order in which each of R runs sees its training items, from its order seed alone.
+
+    Runs of the same seed share it.
+    """
+
+    def __init__(self, family: str, seeds: Sequence[int]) -> None:
+        distinct = list(dict.fromkeys(seeds))
+        self.where = torch.tensor([distinct.index(seed) for seed in seeds])
+        self._rngs = [stream(family, "order", seed) for seed in distinct]
+
+    def next(self, size: int) -> torch.Tensor:
+        """A permutation of ``size`` items for each run's next epoch, shape (R, size)."""
+        return torch.tensor(np.stack([rng.permutation(size) for rng in self._rngs]))[self.where]

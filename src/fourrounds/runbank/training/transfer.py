@@ -12,7 +12,7 @@ from fourrounds.runbank.families import TRANSFER, Config, Run
 from fourrounds.runbank.training.images import digits
 from fourrounds.runbank.training.optimisers import Optimiser
 from fourrounds.runbank.training.outcome import Price, Recorder, Trained, guess_loss, predicted
-from fourrounds.runbank.training.streams import initial, stream, tensor
+from fourrounds.runbank.training.streams import Orders, initial, stream, tensor
 
 NAME = TRANSFER.name
 WIDTH, CLASSES = 32, 5
@@ -28,11 +28,6 @@ _SIZES = {"1": (64, WIDTH), "2": (WIDTH, WIDTH)}
 def together(config: Config) -> tuple[object, ...]:
     """What runs must share to be trained in one batch."""
     return tuple(config[name] for name in ("method", "rank", "train_size", "source"))
-
-
-def large(config: Config) -> bool:
-    """Whether a model, its activations included, is large."""
-    return False
 
 
 def price(config: Config) -> Price:
@@ -155,13 +150,11 @@ def train(runs: Sequence[Run]) -> Trained:
     x_train, y_train = tensor(images[chosen]), torch.tensor(labels[chosen] - CLASSES)
     held_out = np.concatenate([val, np.broadcast_to(_test(), (models, TRANSFER.n_test))], 1)
     x_eval, y_eval = tensor(images[held_out]), torch.tensor(labels[held_out] - CLASSES)
-    seeds = list(dict.fromkeys(run.order for run in runs))
-    where = torch.tensor([seeds.index(run.order) for run in runs])
-    orders = [stream(NAME, "order", seed) for seed in seeds]
+    orders = Orders(NAME, [run.order for run in runs])
     rows = torch.arange(models)[:, None]
     record = Recorder(models, guess_loss(CLASSES))
     for _ in range(EPOCHS):
-        order = torch.tensor(np.stack([rng.permutation(size) for rng in orders]))[where]
+        order = orders.next(size)
         for step in range(size // BATCH):
             items = order[:, step * BATCH : (step + 1) * BATCH]
             logits = _forward(p, x_train[rows, items])
