@@ -80,7 +80,7 @@ PLAIN = [
 
 
 @pytest.mark.parametrize("from_answer", [False, True])
-@pytest.mark.parametrize("value", PLAIN, ids=repr)
+@pytest.mark.parametrize("value", PLAIN, ids=[f"{type(v).__name__}{k}" for k, v in enumerate(PLAIN)])
 def test_plain_values_cross(value: Any, from_answer: bool) -> None:
     got = crossed(value, from_answer=from_answer)
     assert type(got) is type(value)
