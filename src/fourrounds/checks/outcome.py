@@ -7,9 +7,11 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """Every way in which a test cell can end. Only ``EXAMINER_FAULT`` is not scored."""
+    """Every way in which a test cell can end. ``PARTIAL`` has a share of the points; only ``EXAMINER_FAULT``
+    is not scored."""
 
     OK = "ok"
+    PARTIAL = "partial"
     NOT_ATTEMPTED = "not attempted"
     CRASHED = "crashed"
     WRONG_TYPE = "wrong type"
