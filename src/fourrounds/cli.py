@@ -139,7 +139,7 @@ def grade(
         print(json.dumps({"report": report, "next": steps}))
     else:
         _stdout().print(shown.rich_table(report))
-        _print(*shown.lines(report, steps))
+        _print(*shown.details(report), *shown.lines(report, steps))
 
 
 @app.command()

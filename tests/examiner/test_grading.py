@@ -626,6 +626,7 @@ def test_a_report_is_plain_data(grade: Grade) -> None:
         "fault_says",
         "seed",
         "seconds",
+        "details",
     ]
 
 

@@ -30,6 +30,9 @@ _KIND_WORDS = re.compile(r"^(?:(?:section|sec|table|tab|figure|fig|appendix|app)
 class CritiqueError(ValueError):
     """What was filed is out of form. The message says where, and what to do."""
 
+    verdict = "format"
+    """What an examiner calls it when a test cell raises it."""
+
     def _render_traceback_(self) -> list[str]:
         """IPython shows this instead of a stack: the reader needs the message, not our frames."""
         return [f"critique: {self}"]

@@ -27,6 +27,7 @@ _REPLAYABLE = {
 # they fit its dark theme.
 _PASSED = ("✓", "green", "var(--jp-success-color1, #2e7d32)")
 _PENDING = ("…", "yellow", "var(--jp-warn-color1, #b26a00)")
+_PART = ("◐", "yellow", "var(--jp-warn-color1, #b26a00)")
 _FAILED = ("✗", "red", "var(--jp-error-color1, #c62828)")
 
 
@@ -51,6 +52,8 @@ def json_object(report: Mapping[str, Any]) -> dict[str, Any]:
 def _sign(kind: str) -> tuple[str, str, str]:
     if kind == Kind.OK:
         return _PASSED
+    if kind == Kind.PARTIAL:
+        return _PART
     return _PENDING if kind in (Kind.MANUAL, Kind.NOT_ATTEMPTED, Kind.EXAMINER_FAULT) else _FAILED
 
 
@@ -113,6 +116,8 @@ def advice(report: Mapping[str, Any], *, path: str, debrief: str, again: str = "
         )
     elif provided := _provided_line(report):
         lines.append(provided)
+    elif Kind.PARTIAL in kinds:
+        lines.append(f"What was found and what was missed stands above; {debrief} holds a model answer.")
     failed = next((cell for cell in cells if cell["kind"] in _REPLAYABLE), None)
     if failed:
         lines.append(
@@ -139,6 +144,15 @@ def rich_table(report: Mapping[str, Any]) -> RenderableType:
     return table
 
 
+def details(report: Mapping[str, Any]) -> list[str]:
+    """What test cells displayed of their verdicts, as text, each under the name of its group."""
+    return [
+        f"\n{plain(cell['group'])}\n{plain(detail['text'])}"
+        for cell in report["cells"]
+        for detail in cell.get("details", ())
+    ]
+
+
 def lines(report: Mapping[str, Any], next_steps: Sequence[str]) -> list[str]:
     """What stands below the verdicts: the sum, the examiner's notes, and what to do next."""
     return [
@@ -162,7 +176,12 @@ def html_report(report: Mapping[str, Any], next_steps: Sequence[str]) -> str:
     head = "".join(
         f"<th {left} scope='col'>{name}</th>" for name in ("Group", "Verdict", "Points", "Message")
     )
-    below = "".join(f"<p>{_with_code(line)}</p>" for line in lines(report, next_steps))
+    shown = "".join(
+        f"<h4>{escape(plain(cell['group']))}</h4>{detail['html']}"
+        for cell in report["cells"]
+        for detail in cell.get("details", ())
+    )
+    below = shown + "".join(f"<p>{_with_code(line)}</p>" for line in lines(report, next_steps))
     return (
         f"<table><caption {left}>{escape(report['problem'])}</caption><thead><tr>{head}</tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table>{below}"
@@ -185,7 +204,7 @@ def text_report(report: Mapping[str, Any], next_steps: Sequence[str]) -> str:
         shown.append(
             f"  {plain(cell['group'])}: {cell['kind']}, {_points(cell)}{'. ' + words if words else ''}"
         )
-    return "\n".join([*shown, *lines(report, next_steps)])
+    return "\n".join([*shown, *details(report), *lines(report, next_steps)])
 
 
 def dump(report: Mapping[str, Any]) -> str:

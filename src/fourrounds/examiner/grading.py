@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import builtins
 import contextlib
 import copy
 import io
+import math
 import secrets
 import sys
 import time
@@ -28,13 +30,20 @@ from fourrounds.answers.sandbox import (
 from fourrounds.checks import CheckFailed, Kind, seeded
 from fourrounds.examiner.faults import SOLUTION, FaultServer, choose
 from fourrounds.examiner.problem import Cell, Fault, Problem
-from fourrounds.examiner.report import COSTS, Call, CellReport, Report, told
+from fourrounds.examiner.report import COSTS, Call, CellReport, Detail, Report, told
 from fourrounds.examiner.submission import Part, Submission, is_untouched
 
 MAX_TIMEOUTS = 2
 MAX_PRINTED = 2**20
 """Characters of all that a submission prints which are kept."""
-BY_OUTPUT = {Kind.WRONG_VALUE, Kind.WRONG_SHAPE, Kind.WRONG_DTYPE, Kind.WRONG_TYPE, Kind.CRASHED}
+BY_OUTPUT = {
+    Kind.PARTIAL,
+    Kind.WRONG_VALUE,
+    Kind.WRONG_SHAPE,
+    Kind.WRONG_DTYPE,
+    Kind.WRONG_TYPE,
+    Kind.CRASHED,
+}
 """The verdicts on what an answer gave."""
 
 
@@ -158,19 +167,35 @@ class Target:
         self.calls.append(call)
 
 
+def _no_display(*shown: Any, **how: Any) -> None:
+    """What ``display`` is outside a kernel: set-up cells that show something run here too."""
+
+
 class _Bench:
-    """A problem's test cells, compiled once."""
+    """A problem's test cells, compiled once. ``earned`` holds the last expression of those that give a part
+    of their points."""
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         self.code: dict[str, CodeType] = {}
+        self.earned: dict[str, CodeType] = {}
         for cell in problem.by_role("setup", "truth", "provided", "hidden"):
-            if cell.cell_type == "code":
-                self.code[cell.grade_id] = compile(cell.source, f"<{problem.slug}: {cell.grade_id}>", "exec")
+            if cell.cell_type != "code":
+                continue
+            place = f"<{problem.slug}: {cell.grade_id}>"
+            tree = ast.parse(cell.source, place)
+            if cell.partial:
+                last = tree.body.pop() if tree.body else None
+                if not isinstance(last, ast.Expr):
+                    raise ValueError(
+                        f"{cell.grade_id} must end with an expression: the points that are earned"
+                    )
+                self.earned[cell.grade_id] = compile(ast.Expression(last.value), place, "eval")
+            self.code[cell.grade_id] = compile(tree, place, "exec")
 
     def namespace(self) -> dict[str, Any]:
         """The names of set-up and truth cells, as a test cell sees them. Raises what they raise."""
-        names: dict[str, Any] = {"__name__": "__main__"}
+        names: dict[str, Any] = {"__name__": "__main__", "display": _no_display}
         for cell in self.problem.by_role("setup", "truth"):
             with contextlib.redirect_stdout(io.StringIO()):
                 exec(self.code[cell.grade_id], names)
@@ -464,7 +489,9 @@ class _Run:
     def _judge(self, cell: Cell, verdict: CellReport, target: Target) -> None:
         """Run one test cell and put its outcome into ``verdict``."""
         try:
-            run_test(self.bench, cell, self.names, self.problem.contract, target, self.report.seed)
+            earned = run_test(
+                self.bench, cell, self.names, self.problem.contract, target, self.report.seed, verdict.details
+            )
         except CheckFailed as failed:
             verdict.kind, verdict.message = failed.outcome.kind, failed.outcome.message
         except AnswerRaised as raised:
@@ -485,7 +512,7 @@ class _Run:
         except Exception as error:
             self._unexpected(cell, verdict, error, target)
         else:
-            verdict.kind = Kind.OK
+            _credit(verdict, earned)
 
     def _why_missing(self, function: str) -> tuple[Kind, str]:
         for part, error in reversed(self.errors):
@@ -497,8 +524,13 @@ class _Run:
     def _unexpected(self, cell: Cell, verdict: CellReport, error: Exception, target: Target) -> None:
         """The test code itself raised.
 
-        If it passes for the solution on this seed, the answer's output was beyond it.
+        An error that names its ``verdict`` speaks of what was handed in. Of any other: if the cell passes for
+        the solution on this seed, the answer's output was beyond it.
         """
+        own = getattr(type(error), "verdict", None)
+        if own in set(Kind):
+            verdict.kind, verdict.message = Kind(own), str(error)
+            return
         words = f"{type(error).__name__}: {error}"
         if self.examiner.solution_passes(self.problem, cell, self.report.seed):
             function = target.calls[-1].function if target.calls else "the answer"
@@ -512,12 +544,48 @@ class _Run:
 
 
 def run_test(
-    bench: _Bench, cell: Cell, names: dict[str, Any], contract: Sequence[str], target: Target, seed: int
-) -> None:
-    """Execute one test cell with the contract's names bound to proxies on ``target``."""
-    names |= {name: Proxy(name, target) for name in contract}
+    bench: _Bench,
+    cell: Cell,
+    names: dict[str, Any],
+    contract: Sequence[str],
+    target: Target,
+    seed: int,
+    details: list[Detail] | None = None,
+) -> Any:
+    """Execute one test cell with the contract's names bound to proxies on ``target``.
+
+    Returns the points that the cell says are earned, None for a cell that does not say. What it displays is
+    added to ``details``.
+    """
+
+    def display(*shown: Any, **how: Any) -> None:
+        if details is not None:
+            details.extend(Detail.of(one) for one in shown)
+
+    names |= {name: Proxy(name, target) for name in contract} | {"display": display}
     with seeded(seed, cell.grade_id), contextlib.redirect_stdout(io.StringIO()):
         exec(bench.code[cell.grade_id], names)
+        if cell.grade_id not in bench.earned:
+            return None
+        return eval(bench.earned[cell.grade_id], names)
+
+
+def _credit(verdict: CellReport, earned: Any) -> None:
+    """Enter the points that a test cell gave: all of them where it says nothing."""
+    most = verdict.max_points
+    if earned is None:
+        verdict.kind = Kind.OK
+    elif (
+        isinstance(earned, (int, float))
+        and not isinstance(earned, bool)
+        and math.isfinite(earned)
+        and -1e-9 <= earned <= most + 1e-9
+    ):
+        verdict.points = round(min(max(float(earned), 0.0), most), 2)
+        verdict.kind = Kind.OK if verdict.points >= most else Kind.PARTIAL
+    else:
+        verdict.kind = Kind.EXAMINER_FAULT
+        verdict.message = f"The test cell {verdict.grade_id} gave {earned!r} of {most:g} points."
 
 
 def _verdict_on(error: dict[str, Any], lead: str) -> tuple[Kind, str]:

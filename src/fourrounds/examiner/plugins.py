@@ -253,6 +253,7 @@ def _annotate(nb: NotebookNode, report: Report, submission: Submission) -> None:
             text += "".join(f"\n{line}" for line in textwrap.wrap(plain(verdict.message), 110))
             if verdict.fault_says:
                 text += f"\n{known_fault(verdict.kind)}: {verdict.fault_says}."
+            text += "".join(f"\n\n{room.take(plain(detail.text))}" for detail in verdict.details)
         if text:
             cell.outputs = [from_dict({"output_type": "stream", "name": "stdout", "text": text})]
     if as_text:
@@ -306,6 +307,12 @@ def report_html(report: dict[str, Any]) -> str:
             f"<td>{points} of {cell['max_points']:g}</td><td>{said}</td></tr>"
         )
     notes = "".join(f"<li>{text(note)}</li>" for note in report["notes"])
+    # nbconvert looks for links in the page, and takes the square of the number of brackets.
+    details = [
+        f"<h4>{text(cell['group'])}</h4>{detail['html'].replace('[', '&#91;')}"
+        for cell in report["cells"]
+        for detail in cell.get("details", ())
+    ]
     return "".join(
         [
             '<div><h3>Report</h3><table class="table"><tr><th>group</th><th>verdict</th><th>points</th>',
@@ -313,6 +320,7 @@ def report_html(report: dict[str, Any]) -> str:
             *rows,
             "</table>",
             f"<ul>{notes}</ul>" if notes else "",
+            *details,
             f"<p>Seed {report['seed']}, sandbox {text(report['sandbox'])}, {report['seconds']:.2f} s.</p>",
             "</div>",
         ]

@@ -20,7 +20,8 @@ answer     code     what the learner writes (nbgrader solution cell)
 provided   code     visible tests (locked, not graded); runs in the examiner with the answer's proxies
 truth      code     hidden references and helpers of the tests (graded with 0 points, so that nbgrader
                     hides it)
-hidden     code     one graded group of hidden tests; ``group`` names it
+hidden     code     one graded group of hidden tests; ``group`` names it; with ``partial: true`` the cell
+                    ends with the points that the answer has earned, and may ``display`` a report
 picture    code     draws what was built; not run when grading
 manual     any      an answer that a person grades (nbgrader solution and grade cell)
 fault      code     a wrong answer that people write: ``name``, ``group``, ``says``, ``see``, ``ask``
@@ -127,6 +128,12 @@ class Cell:
     @property
     def is_test(self) -> bool:
         return self.role in {"provided", "hidden"}
+
+    @property
+    def partial(self) -> bool:
+        """Whether the cell's last expression is the points that an answer has earned: nbgrader's own way to
+        give a part of them."""
+        return bool(self.metadata.get("fourrounds", {}).get("partial"))
 
     @property
     def is_answer(self) -> bool:
@@ -319,6 +326,8 @@ def _read_cell(
         raise ProblemError(f"{where}: a {role} cell has nbgrader grade={wants[0]} and solution={wants[1]}")
     if role == "hidden" and not mine.get("group"):
         raise ProblemError(f"{where}: a hidden cell names its group in metadata.fourrounds.group")
+    if mine.get("partial") and role != "hidden":
+        raise ProblemError(f"{where}: only a hidden cell gives a part of its points (metadata: partial)")
     cells.append(
         Cell(
             grade_id=nbgrader["grade_id"],

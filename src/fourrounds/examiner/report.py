@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any
 
 from fourrounds.checks import Kind
@@ -40,11 +41,27 @@ def known_fault(kind: str) -> str:
     return "A known fault costs as much" if kind in COSTS else "A known fault gives the same output"
 
 
+@dataclass(frozen=True)
+class Detail:
+    """Something that a test cell shows of its verdict: as text, and as HTML that the cell answers for."""
+
+    text: str
+    html: str
+
+    @classmethod
+    def of(cls, shown: Any) -> Detail:
+        """What an object shows of itself in a notebook."""
+        text = str(shown)
+        markup = getattr(shown, "_repr_html_", None)
+        return cls(text, markup() if markup is not None else f"<pre>{escape(text)}</pre>")
+
+
 @dataclass
 class CellReport:
     """The verdict on one test cell.
 
     ``seconds`` is wall time; ``fault`` the name of the fault with the same output, or the same cost.
+    ``details`` is what the cell displayed.
     """
 
     grade_id: str
@@ -57,6 +74,7 @@ class CellReport:
     fault_says: str | None = None
     seed: int = 0
     seconds: float = 0.0
+    details: list[Detail] = field(default_factory=list, repr=False)
     calls: list[Call] = field(default_factory=list, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
@@ -71,6 +89,7 @@ class CellReport:
             "fault_says": self.fault_says,
             "seed": self.seed,
             "seconds": round(self.seconds, 4),
+            "details": [{"text": one.text, "html": one.html} for one in self.details],
         }
 
 
