@@ -22,7 +22,7 @@ ARROWS = {
     "checks": set(),
     "runbank": set(),
     "design": set(),
-    "critique": set(),
+    "critique": {"runbank"},
     "examiner": {"answers", "checks"},
     "course": {"examiner", "checks"},
     "desk": {"examiner", "course"},

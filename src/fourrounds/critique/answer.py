@@ -139,6 +139,23 @@ def arm(seeds: int | Iterable[int], **config: Any) -> dict[str, Any]:
     return _arm({"config": {key: _plain(value) for key, value in config.items()}, "seeds": chosen}, "the arm")
 
 
+def decision(
+    verdict: Verdict | str, effect: float, low: float, high: float
+) -> tuple[str, float, float, float]:
+    """What ``decide`` returns: the verdict on the claim, the effect and the interval around it.
+
+    Effect and interval are differences of the metric, which lies between 0 and 1. Raises
+    :class:`CritiqueError` for an unknown verdict or what is no number; NaN is a number.
+    """
+    numbers = []
+    for what, value in (("effect", effect), ("low", low), ("high", high)):
+        value = _plain(value)
+        if type(value) not in (int, float):
+            raise CritiqueError(f"the {what} of a decision must be a number, and is {kind_of(value)}")
+        numbers.append(float(value))
+    return (_word(_plain(verdict), Verdict, "the verdict of a decision"), *numbers)  # type: ignore[return-value]
+
+
 def critique(
     *,
     claim: Mapping[str, str] | None = None,

@@ -5,6 +5,7 @@ Everything that a learner wrote is made inert (:mod:`fourrounds.critique.shown`)
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 
 from fourrounds.critique.answer import SLOTS
@@ -17,6 +18,9 @@ from fourrounds.critique.vocabulary import Flaw, Severity
 HUMAN = (0.29, 0.33)
 """The share of planted major errors that reviewers found: 2.58 to 3.0 of 9, the means of three rounds with
 607 reviewers of a medical journal (Schroter et al. 2008, JRSM 101:507)."""
+
+MOST_WHY = 300
+"""The most characters of a learner's reason that a report repeats."""
 
 _PART_WORDS = {
     "claim": "claim",
@@ -118,7 +122,7 @@ def _filed(score: Score, key: Key, reveal: bool) -> list[Shown]:
                 str(judged.number + 1),
                 _words(filed["flaw"]),
                 told(filed["at"]),
-                filed["why"],
+                textwrap.shorten(filed["why"], MOST_WHY, placeholder=" ..."),
                 *_become(judged, filed, key, reveal),
             )
         )
