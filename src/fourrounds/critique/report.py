@@ -40,14 +40,14 @@ def major_recall(score: Score, key: Key) -> tuple[float, int]:
     return sum(worth[judged.status] for judged in met), len(major)
 
 
-def report(score: Score, key: Key, reveal: bool = True) -> Shown:
-    """The report on a critique.
+def report(score: Score, key: Key, reveal: bool = True, whole: bool = True) -> Shown:
+    """The report on a critique. ``whole`` is whether lab plan and calculations, scored elsewhere, are told too.
 
     With ``reveal`` it shows the whole key. Without (for a retry, or an instructor who wants it so) it
     speaks of what was filed only: neither what was missed nor how much there was to find, no accepted
     answer, and a near miss looks like a false alarm.
     """
-    parts = [_numbers(score, reveal)]
+    parts = [_numbers(score, reveal, whole)]
     if reveal:
         parts.append(_planted(score, key))
         parts.append(_recall(score, key))
@@ -56,13 +56,14 @@ def report(score: Score, key: Key, reveal: bool = True) -> Shown:
     return join(*parts)
 
 
-def _numbers(score: Score, reveal: bool) -> Shown:
+def _numbers(score: Score, reveal: bool, whole: bool) -> Shown:
     rows = [(_PART_WORDS[name], f"{value:.2f}") for name, value in score.parts.items()]
-    rows += [("lab plan", f"{score.lab:.2f}"), ("calculations", f"{score.calculations:.2f}")]
+    if whole:
+        rows += [("lab plan", f"{score.lab:.2f}"), ("calculations", f"{score.calculations:.2f}")]
     if reveal:
         rows.append(("recall of the findings", f"{score.matching.recall:.2f}"))
         rows.append(("precision of the findings", f"{score.matching.precision:.2f}"))
-    rows.append(("in all", f"{score.total:.2f}"))
+    rows.append(("in all", f"{score.total if whole else score.critique:.2f}"))
     return table(("part", "from 0 to 1"), rows, "Your score")
 
 

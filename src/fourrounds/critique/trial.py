@@ -12,7 +12,7 @@ at random), and their ``decide`` sees the results and nothing else.
     separation = max(0, c1 + c0 - 1)
     thrift     = min(1, sqrt(fair / spent))
     intervals  = min(1, max(0, (coverage - 0.4) / 0.4))
-    lab        = thrift * min(1, separation / full) * (3 + intervals) / 4
+    lab        = thrift * min(1, separation / full) * (1 + intervals) / 2
 
 ``spent`` is what the plan costs in the paper's own lab, in reference runs; above the budget nothing is run
 and ``lab`` is 0. ``fair`` is what an experiment costs that separates them well, ``full`` the separation that
@@ -43,7 +43,7 @@ from fourrounds.runbank.families import FAMILIES, SEEDS
 Where = Mapping[str, str]
 Decide = Callable[[Sequence[Results]], Sequence[Any]]
 """A learner's ``decide`` on many results, one reply each."""
-SLICES = 6
+SLICES = 12
 """Slices of each twin."""
 KEPT = 0.8
 """The share of the test items that a slice looks at, so that a slice is not known by its numbers."""
@@ -224,7 +224,7 @@ def _scored(trial: Trial, spent: float, slices: tuple[Slice, ...]) -> LabScore:
     coverage = float(np.mean([one.covers(trial.widest) for one in slices]))
     thrift = min(1.0, math.sqrt(trial.fair / spent))
     intervals = min(1.0, max(0.0, (coverage - 0.4) / 0.4))
-    share = thrift * min(1.0, separation / trial.full) * (3 + intervals) / 4
+    share = thrift * min(1.0, separation / trial.full) * (1 + intervals) / 2
     return LabScore(share, spent, separation, coverage, thrift, slices, trial)
 
 
