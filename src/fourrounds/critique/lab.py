@@ -30,7 +30,8 @@ Factors = Mapping[str, Mapping[str, Config]]
 Results = dict[str, Any]
 """Runs as plain data; with ``n`` rows and ``m`` test items: a list of ``n`` names for each factor of the
 paper, ``lr`` (n,) float64, ``seed`` (n,) int64, ``val`` and ``test`` (n,) float64 between 0 and 1,
-``correct`` (n, m) bool, ``diverged`` (n,) bool, ``cost`` (n,) float64."""
+``correct`` (n, m) bool, ``diverged`` (n,) bool, ``cost`` (n,) float64, and for each mark of the lab which items it marks,
+(m,) bool."""
 RATE = "lr"
 MOST_RUNS = 3000
 """The most runs of one experiment."""
@@ -58,6 +59,8 @@ class PaperLab:
     budget : in reference runs of the family
     order : (30,) int, which of the bank's seeds each seed stands for; as they are unless given
     items : (m,) int, the test items that are looked at; all unless given
+    marks : names of groups of test items, each with the numbers of its items; the results say by each name
+        which items are of that group
 
     A run that was bought once is free from then on. Equal seeds mean equal initial parameters, data and
     order in every configuration. Raises ``ValueError`` for a factor that the bank lacks.
@@ -68,6 +71,7 @@ class PaperLab:
     budget: float
     order: Sequence[int] | None = None
     items: NDArray[np.int64] | None = None
+    marks: Mapping[str, Sequence[int]] = field(default_factory=dict)
     spent: float = field(default=0.0, init=False)
     _bought: set[tuple[tuple[str, ...], Level, int]] = field(default_factory=set, init=False, repr=False)
 
@@ -212,7 +216,8 @@ class PaperLab:
         for cell in cells:
             parts.append(self._runs(cell.names, cell.rate)[order[list(cell.seeds)]])
         runs = joined(parts)
-        correct = runs.correct if self.items is None else runs.correct[:, self.items]
+        items = np.arange(self._bank.n_test) if self.items is None else self.items
+        correct = runs.correct[:, items]
         rows = [cell for cell in cells for _ in cell.seeds]
         return {
             **{name: [cell.names[k] for cell in rows] for k, name in enumerate(self.factors)},
@@ -223,6 +228,7 @@ class PaperLab:
             "correct": correct,
             "diverged": np.asarray(runs.diverged, dtype=bool),
             "cost": np.maximum(runs.cost, SMALLEST_COST),
+            **{name: np.isin(items, numbers) for name, numbers in self.marks.items()},
         }
 
     # -- to look at

@@ -41,7 +41,7 @@ def major_recall(score: Score, key: Key) -> tuple[float, int]:
 
 
 def report(score: Score, key: Key, reveal: bool = True, whole: bool = True) -> Shown:
-    """The report on a critique. ``whole`` is whether lab plan and calculations, scored elsewhere, are told too.
+    """The report on a critique; ``whole``: with lab plan and calculations, which are scored elsewhere.
 
     With ``reveal`` it shows the whole key. Without (for a retry, or an instructor who wants it so) it
     speaks of what was filed only: neither what was missed nor how much there was to find, no accepted

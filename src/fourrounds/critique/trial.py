@@ -29,7 +29,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -68,7 +68,9 @@ class Trial:
 
     ``factors`` are those of the paper's own lab. ``treatment`` and ``baseline`` are the two cells of the
     claim, by level of each factor; the effect is the mean test metric of the first less that of the second,
-    each at the learning rate with the best mean validation metric. The other fields are those of the rule.
+    each at the learning rate with the best mean validation metric; it is measured on the items that the mark
+    ``counted`` marks, on all if that is empty. ``marks`` are the lab's. The other fields are those of the
+    rule.
     """
 
     family: str
@@ -80,10 +82,12 @@ class Trial:
     fair: float
     full: float
     widest: float
+    marks: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    counted: str = ""
 
     def lab(self) -> PaperLab:
         """A fresh lab of the paper."""
-        return PaperLab(self.family, self.factors, self.budget)
+        return PaperLab(self.family, self.factors, self.budget, marks=self.marks)
 
 
 @dataclass(frozen=True)
@@ -188,7 +192,7 @@ def try_plan(first: Any, decide: Decide, trial: Trial, rng: np.random.Generator)
         for _ in range(SLICES):
             order = rng.permutation(SEEDS).tolist()
             chosen = np.sort(rng.choice(items, kept, replace=False))
-            lab = PaperLab(trial.family, twin.factors, math.inf, order, chosen)
+            lab = PaperLab(trial.family, twin.factors, math.inf, order, chosen, trial.marks)
             results.append(lab.run(first))
             twins.append(twin)
     shuffled = rng.permutation(len(results))
@@ -203,14 +207,15 @@ def try_plan(first: Any, decide: Decide, trial: Trial, rng: np.random.Generator)
 
 def true_effect(trial: Trial, factors: Factors) -> float:
     """The effect from all runs of the bank: mean test metric of treatment less baseline, each at the learning
-    rate that its mean validation metric prefers."""
-    lab = PaperLab(trial.family, factors, math.inf)
+    rate that its mean validation metric prefers, on the items that count."""
+    lab = PaperLab(trial.family, factors, math.inf, marks=trial.marks)
     means = []
     for cell in (trial.treatment, trial.baseline):
         runs = lab.run([{"config": dict(cell), "seeds": SEEDS}])
         rates = np.unique(runs[RATE])
         best = max(rates, key=lambda rate: runs["val"][runs[RATE] == rate].mean())
-        means.append(float(runs["test"][runs[RATE] == best].mean()))
+        correct = runs["correct"][runs[RATE] == best]
+        means.append(float((correct[:, runs[trial.counted]] if trial.counted else correct).mean()))
     return means[0] - means[1]
 
 
