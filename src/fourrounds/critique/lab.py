@@ -30,8 +30,8 @@ Factors = Mapping[str, Mapping[str, Config]]
 Results = dict[str, Any]
 """Runs as plain data; with ``n`` rows and ``m`` test items: a list of ``n`` names for each factor of the
 paper, ``lr`` (n,) float64, ``seed`` (n,) int64, ``val`` and ``test`` (n,) float64 between 0 and 1,
-``correct`` (n, m) bool, ``diverged`` (n,) bool, ``cost`` (n,) float64, and for each mark of the lab which items it marks,
-(m,) bool."""
+``correct`` (n, m) bool, ``diverged`` (n,) bool, ``cost`` (n,) float64, and for each mark of the lab which
+items it marks, (m,) bool."""
 RATE = "lr"
 MOST_RUNS = 3000
 """The most runs of one experiment."""
