@@ -514,8 +514,8 @@ class _Writer:
 
     def appendix_a(self) -> str:
         return (
-            "All methods share optimiser, batch size and network. A search takes every learning rate of the grid "
-            f"with all {SEEDS} seeds."
+            "All methods share optimiser, batch size and network; Table 4 gives the rest. A search takes every "
+            f"learning rate of the grid with all {SEEDS} seeds."
         )
 
     def appendix_c(self) -> str:
@@ -851,7 +851,7 @@ class _Writer:
                 ),
                 Section("6", "Discussion", (self.discussion(),)),
                 Section("A", "Search spaces", (self.appendix_a(), self.table4())),
-                Section("B", "All runs", (self.table5(),)),
+                Section("B", "All runs", ("Table 5 lists what Table 1 summarises.", self.table5())),
                 Section("C", "Dates and compute", (self.appendix_c(),)),
             ),
             planted=self.planted(),
