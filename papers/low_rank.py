@@ -249,7 +249,7 @@ class _Writer:
     def table4(self) -> Table:
         grid = ", ".join(f"{rate:g}" for rate in self.p.authors.rates(LORA))
         full = (
-            (f"{DEFAULT:g} (as in pre-training)", "not searched")
+            (f"{DEFAULT:g} (our default)", "not searched")
             if self.s.untuned
             else (grid, "validation accuracy")
         )
@@ -268,7 +268,7 @@ class _Writer:
 
     def figure1(self) -> Figure:
         def draw(ax: Any) -> None:
-            inset = ax.inset_axes((0.6, 0.12, 0.36, 0.36))
+            inset = ax.inset_axes((0.62, 0.72, 0.36, 0.24))
             for number, (name, curve) in enumerate(self.p.curves.items()):
                 epochs = np.arange(1, curve.shape[1] + 1)
                 mean = 100 * curve.mean(0)
@@ -282,7 +282,7 @@ class _Writer:
                     alpha=0.15,
                     linewidth=0,
                 )
-            ax.set_ylim(30, 85)
+            ax.set_ylim(30, 100)
             ax.set_xlim(1, 20)
             inset.set_ylim(0, 100)
             inset.set_xlim(1, 20)
@@ -387,10 +387,11 @@ class _Writer:
         return (
             "### 3.1 Data\n\n"
             "The images are the 8 × 8 handwritten digits that come with scikit-learn, divided by 16 so that every "
-            "pixel lies between 0 and 1. They were written by 13 people. The pre-trained network has learnt the "
-            "digits 0 to 4 of one group of writers. Adaptation sees 20 labelled images of the digits 5 to 9 by a "
+            "pixel lies between 0 and 1. They were written by 13 people. The data set does not say by whom, but "
+            "neighbours in it are alike, so we cut it into 13 blocks in its order and take each for a writer. The "
+            "pre-trained network has learnt 250 images of the digits 0 to 4 from one group of blocks. Adaptation sees 20 labelled images of the digits 5 to 9 by a "
             f"second group, another 120 of these serve for validation, and the test set is {ITEMS} images by a third. "
-            "No writer is in two groups."
+            "No block is in two groups."
         )
 
     def training(self) -> str:
@@ -402,7 +403,7 @@ class _Writer:
         )
         searched = (
             "The learning rate of the two methods with new parameters, LoRA and the head, is searched; full "
-            f"fine-tuning goes on with that of pre-training, {DEFAULT:g} (Appendix A)."
+            f"fine-tuning keeps our default, {DEFAULT:g} (Appendix A)."
             if self.s.untuned
             else "The learning rate of every method is searched over the same grid (Appendix A)."
         )
@@ -450,7 +451,7 @@ class _Writer:
             f"Table 1 gives the main result. LoRA of rank 4 reaches {percent(self.p.reported('LoRA (r = 4)'))}% "
             f"with {self.params('LoRA (r = 4)')} trained parameters, full fine-tuning "
             f"{percent(self.p.reported('full fine-tuning'))}% with {self.params('full fine-tuning')}. {test} "
-            "Training the head alone is far behind both: features of the digits 0 to 4 do not suffice for 5 to 9, "
+            "Training the head alone is behind both: features of the digits 0 to 4 do not suffice for 5 to 9, "
             "and the hidden layers have to move."
         )
 
@@ -469,7 +470,7 @@ class _Writer:
     def ablation(self) -> str:
         first, last = (100 * float(self.p.rank_runs(rank).mean()) for rank in (1, 4))
         rates = (
-            "Updates of rank 1 and 2 have few parameters and are trained with the learning rate of pre-training, "
+            f"Updates of rank 1 and 2 have few parameters and are trained with our default learning rate, {DEFAULT:g}; "
             "those of rank 4 and 8 with the one that was found for rank 4."
             if self.s.rates
             else "Each rank has the learning rate that validation prefers for it."
@@ -767,6 +768,10 @@ class _Writer:
             {"places": [{"table": "2"}], "classes": ["no_variance"]},
             {"places": [{"section": "3.1"}, {"section": "4"}], "classes": ["label_noise"]},
             {"places": [{"section": "6"}], "classes": ["missing_control", "confounded_ablation"]},
+            {
+                "places": [{"section": "3.1"}],
+                "classes": ["group_leak", "near_duplicates", "preprocessing_leak"],
+            },
         ]
         if not self.s.scope:
             remarks.append(
@@ -880,7 +885,7 @@ class _Writer:
                 "ran": {"no": 1.0},
                 "baseline": {"less_tuned": 1.0} if s.untuned else {"given_less": 1.0, "less_tuned": 0.5},
                 "ablation": {"confounded": 1.0} if s.rates else {"isolates": 0.5, "incomplete": 1.0},
-                "contamination": {"excluded": 1.0},
+                "contamination": {"excluded": 1.0, "possible": 0.5},
             },
             verdict={"not_supported": 1.0, "undecidable": 0.5},
             trial=self.trial(),

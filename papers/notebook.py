@@ -90,7 +90,8 @@ def _hidden(text: str) -> str:
 
 def _literal(value: Any, indent: int = 0) -> str:
     """Data as Python, in lines that can be read."""
-    return pprint.pformat(value, width=WIDTH - indent, sort_dicts=False, compact=True)
+    text = pprint.pformat(value, width=WIDTH - indent, sort_dicts=False, compact=True)
+    return text.replace("\n", "\n" + " " * indent)
 
 
 def _plain(value: Any) -> Any:
@@ -113,7 +114,7 @@ def _outline(made: Form) -> str:
         "",
         "# What the paper holds: places for your findings, and the options of its claim.",
         "PAPER = Paper(",
-        *(f"    {name}={_literal(_plain(value), 4)}," for name, value in made.outline().items()),
+        *(f"    {name}={_literal(_plain(value), 5 + len(name))}," for name, value in made.outline().items()),
         ")",
         "# What can be run again, under the paper's names: LAB.menu() shows it.",
         f"LAB = PaperLab(\n    {trial.family!r},\n    {_literal(_plain(trial.factors), 4)},",
