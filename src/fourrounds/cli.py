@@ -293,7 +293,7 @@ def kills(
         int | None, typer.Option("--seeds", min=1, max=1000, help="With how many seeds (else with 20).")
     ] = None,
 ) -> None:
-    """Prove every problem of Round 1 with many seeds, and write the table to docs/kills.md.
+    """Prove every problem with many seeds, and write the table to docs/kills.md.
 
     What is there already, and still holds, is not proved again; a run that was stopped goes on.
     """
@@ -304,9 +304,11 @@ def kills(
         from fourrounds.course.kills import PAGE, SEEDS
         from fourrounds.course.kills import kills as run
 
-        problems = [problem for problem in layout.problems() if problem.assignment == "round1_implement"]
         proved = run(
-            layout.root, problems, seeds=seeds or SEEDS, say=lambda text: waiting.say(f"proving {text}")
+            layout.root,
+            layout.problems(),
+            seeds=seeds or SEEDS,
+            say=lambda text: waiting.say(f"proving {text}"),
         )
     _print(f"{PAGE} is up to date; proved anew: {', '.join(proved) or 'nothing'}.")
 
