@@ -1,9 +1,9 @@
 """A form of a paper written into its source notebook.
 
-The notebook's own cells (front matter, calculations, tests, faults, debrief) are written by hand there. Five
-kinds of cell are made here, and known by their grade_id: the paper (``paper-0``, ``paper-1``, ...), its outline
-and lab (``outline``), the model critique (``my-critique``), the key (``key``), and in the debrief what was
-planted (``planted``).
+The notebook's own cells (front matter, calculations, tests, faults, debrief) are written by hand there. Six
+kinds of cell are made here, and known by their grade_id: the paper (``paper-0``, ``paper-1``, ...), how decision
+and critique are judged (``rules``, behind the contract), the outline and the lab (``outline``), the model
+critique (``my-critique``), the key (``key``), and in the debrief what was planted (``planted``).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from fourrounds.critique import Flaw, Severity, Verdict, model_answer
 from fourrounds.critique.answer import CHOICES, SLOTS
 from fourrounds.critique.places import told
 from fourrounds.critique.report import correcting
+from fourrounds.runbank import FAMILIES
 from papers.press import Form, attachments
 
 ASSIGNMENT = "round2_critique"
@@ -47,8 +48,10 @@ def rendered(text: str, made: Form) -> str:
             cells.append({**cell, "source": _hidden(_planted(made))})
         elif name in WRITERS:
             cells.append({**cell, "source": WRITERS[name](made)})
-        elif not name.startswith("paper-"):
+        elif name != "rules" and not name.startswith("paper-"):
             cells.append(cell)
+        if cell["metadata"]["fourrounds"]["role"] == "contract" and name != "rules":
+            cells.append(_text("contract", "rules", _rules(made)))
     missing = {"paper-0", "planted", *WRITERS} - {_name(cell) for cell in cells}
     if missing:
         raise ValueError(f"{made.slug} has no cell {', '.join(sorted(missing))}")
@@ -65,23 +68,78 @@ def _name(cell: Mapping[str, Any]) -> str:
 def _pages(made: Form) -> list[dict[str, Any]]:
     cells = []
     for number, (text, pictures) in enumerate(made.pages()):
-        marks = {
-            "grade": False,
-            "grade_id": f"paper-{number}",
-            "locked": True,
-            "schema_version": 3,
-            "solution": False,
-            "task": False,
-        }
-        cell: dict[str, Any] = {
-            "cell_type": "markdown",
-            "metadata": {"fourrounds": {"role": "method"}, "nbgrader": marks},
-            "source": text,
-        }
+        cell = _text("method", f"paper-{number}", text)
         if pictures:
             cell["attachments"] = attachments(pictures)
         cells.append(cell)
     return cells
+
+
+def _text(role: str, grade_id: str, text: str) -> dict[str, Any]:
+    """A locked cell of text."""
+    marks = {
+        "grade": False,
+        "grade_id": grade_id,
+        "locked": True,
+        "schema_version": 3,
+        "solution": False,
+        "task": False,
+    }
+    return {
+        "cell_type": "markdown",
+        "metadata": {"fourrounds": {"role": role}, "nbgrader": marks},
+        "source": text,
+    }
+
+
+def _rules(made: Form) -> str:
+    """How the decision and the critique are judged: the same words in every paper's notebook."""
+    trial = made.trial
+    ours, theirs = (", ".join(cell.values()) for cell in (trial.treatment, trial.baseline))
+    columns = ", ".join(f"`results[{name!r}]`" for name in trial.factors)
+    lists = "a list of names" if len(trial.factors) == 1 else "lists of names"
+    metric = FAMILIES[trial.family].metric
+    return RULES.format(
+        ours=ours,
+        theirs=theirs,
+        columns=columns,
+        lists=lists,
+        metric=metric,
+        fair=f"{trial.fair:g}",
+        budget=f"{trial.budget:g}",
+        widest=f"{100 * trial.widest:g}",
+    )
+
+
+RULES = """### The decision, and how it is judged
+
+**`decide(results)`** concludes from the results of your own first experiment (`first` of your critique): {columns} ({lists}, one for
+each run), and the arrays `lr`, `seed`, `val`, `test` (the metric, {metric}, between 0 and 1), `correct` (runs, items), `diverged` and `cost`. Equal
+seeds are paired. It returns `decision(verdict, effect, low, high)`.
+
+The question is always the same: is *{ours}* better than *{theirs}* in mean test {metric}, each at the learning rate that its own mean validation
+prefers? The effect is that difference, between −1 and 1, and `low` to `high` is a 95% interval of it.
+
+Your experiment is run on real slices of the bank in which the answer is known from all 30 seeds and every learning rate: on the paper's own runs, and on *twins*, where the
+two names stand for other configurations. In half of them the first is really better, by two points or more; in the other half it is no better, or worse. Learning rates
+and sizes of effects differ, names and columns do not, and each slice has seeds and test items of its own.
+
+- *Separation*: how far your verdicts tell the two halves apart. *Supported* where it is better and *not supported* where it is not count 1, *undecidable* counts one half in both.
+  A verdict that does not look at the results gets nothing.
+- *Intervals*: half of the points hang on intervals that hold the effect; 80% of them must, for all of it. An interval wider than {widest} points holds nothing.
+- *Cost*: up to {fair} reference runs cost nothing; beyond that the score falls with the square root of the cost. Beyond {budget} nothing is run.
+
+### The critique, and how it is judged
+
+**`my_critique()`** returns `critique(...)`. Everything in the interview's order; what you leave out counts as not answered. `PAPER.claim(...)` and `PAPER.place(...)` tell
+you at once if an option or a place is not there, `PAPER.offers()` lists them. The texts are for people and are not scored.
+
+- *Findings*: each flaw once. Any place at which it shows will do; a place that only contains it (a whole table for one of its rows) counts half, and so does a class that comes near. A finding that is not so costs as
+  much as a flaw missed, one that takes in something that looks bad and is fine costs more, the same flaw twice a little. A true remark that was not planted costs nothing.
+- *Severity* is scored by its order: which of two flaws is graver.
+- *Verdict* and *judgements* count as far as your findings back them. *Supported*: what is shown carries the claim. *Not supported*: it does not, since what carries it falls when it is put right. *Undecidable*: what is
+  shown would look the same whether the claim is true or not.
+"""
 
 
 def _hidden(text: str) -> str:

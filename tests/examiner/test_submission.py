@@ -427,3 +427,17 @@ def test_answers_from_sources_and_from_python(problem: Problem) -> None:
     got = from_python(problem, RIGHT)
     assert sorted((text(got, "first"), text(got, "second"))) == ["", RIGHT]
     assert text(got, "why") == problem.cell("why").stub
+
+
+def test_the_sources_own_pictures_are_kept_whatever_was_handed_in(tmp_path: Path) -> None:
+    """A page of feedback cannot be made of a cell that shows a picture which is not there."""
+    shown = toy.cell("text", "![figure](attachment:f.png)", "shown")
+    shown["attachments"] = {"f.png": {"image/png": "iVBORw0KGgo="}}
+    problem = toy.load(tmp_path, toy.notebook(shown, toy.answer(toy.DOUBLE), toy.hidden(toy.TEST)))
+    handed_in = toy.notebook(toy.cell("text", "gone", "shown"), toy.answer("x = 1"))
+    path = tmp_path / "handed_in.ipynb"
+    path.write_text(json.dumps(handed_in), encoding="utf-8")
+    pictures = [
+        cell["attachments"] for cell in rebuild(problem, path).notebook()["cells"] if "attachments" in cell
+    ]
+    assert pictures == [shown["attachments"]]

@@ -17,8 +17,9 @@ from papers.notebook import path_of, rendered
 from papers.press import Form
 from papers.scores import PAGE, notebooks, page, shares, silent
 
-from fourrounds.critique import model_answer, score
+from fourrounds.critique import arm, model_answer, score
 from fourrounds.critique.places import folded
+from fourrounds.critique.trial import true_effect
 from fourrounds.examiner.grading import Examiner
 from fourrounds.examiner.problem import load_problem, unwrap
 from fourrounds.examiner.submission import from_sources
@@ -149,6 +150,22 @@ def test_a_parallel_form_is_graded_as_the_published_one(slug: str, tmp_path: Pat
             report = examiner.grade(problem, from_sources(problem, sources), seed=3)
             lost = [c for c in report.cells if c.points is not None and c.points < c.max_points]
             assert not lost, [(c.group, c.kind, c.points, c.message) for c in lost]
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_the_twins_are_what_they_are_said_to_be(slug: str) -> None:
+    """As many true ones as false; better by two points or more, or no better; the paper's own among them."""
+    trial = form(slug, 0).trial
+    effects = {twin.about: true_effect(trial, twin.factors) for twin in trial.twins}
+    assert len(effects) == len(trial.twins) >= 8
+    assert sum(twin.true for twin in trial.twins) * 2 == len(trial.twins)
+    for twin in trial.twins:
+        assert (effects[twin.about] >= 0.02) if twin.true else (effects[twin.about] <= 0.005), twin.about
+        assert twin.factors.keys() == trial.factors.keys()
+        assert all(twin.factors[name].keys() == levels.keys() for name, levels in trial.factors.items())
+    own = [twin for twin in trial.twins if twin.factors == trial.factors]
+    assert [twin.true for twin in own] == [form(slug, 0).key().sound]
+    assert trial.lab().cost([arm(**one) for one in form(slug, 0).first]) <= trial.fair
 
 
 # -- the scores of the round

@@ -42,7 +42,7 @@ class Shown:
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]], caption: str = "") -> Shown:
     """Rows under a head. Every cell is made inert."""
-    left = "style='text-align:left;vertical-align:top'"
+    left = "style='text-align:left;vertical-align:top;padding:0.2em 1.2em 0.2em 0'"
     top = "".join(f"<th {left}>{html(cell)}</th>" for cell in head)
     body = "".join("<tr>" + "".join(f"<td {left}>{html(c)}</td>" for c in row) + "</tr>" for row in rows)
     named = f"<caption {left}>{html(caption)}</caption>" if caption else ""

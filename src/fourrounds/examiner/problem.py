@@ -117,6 +117,7 @@ class Cell:
     group: str | None
     points: float
     metadata: dict[str, Any] = field(hash=False, compare=False)
+    attachments: dict[str, Any] | None = field(default=None, hash=False, compare=False, repr=False)
 
     @property
     def stub(self) -> str:
@@ -337,6 +338,7 @@ def _read_cell(
             group=mine.get("group"),
             points=float(nbgrader.get("points", 0)) if nbgrader.get("grade") else 0.0,
             metadata=raw["metadata"],
+            attachments=raw.get("attachments"),
         )
     )
 

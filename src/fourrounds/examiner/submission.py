@@ -265,7 +265,7 @@ def _assemble(problem: Problem, cells: list[dict[str, Any]]) -> Submission:
     for cell in problem.cells:
         attachments = None
         if not cell.is_answer:
-            source = cell.source
+            source, attachments = cell.source, cell.attachments
         elif cell.grade_id in answers:
             raw = answers[cell.grade_id]
             source, attachments = _source(raw), _attachments(raw)
