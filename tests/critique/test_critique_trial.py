@@ -166,7 +166,7 @@ def test_seeds_and_items_are_drawn_anew() -> None:
         (None, "decide must return decision"),
         (("supported", 0.1, 0.0), "decide must return decision"),
         (("maybe", 0.1, 0.0, 0.2), "no member of Verdict"),
-        ((1, 0.1, 0.0, 0.2), "no member of Verdict"),
+        ((1, 0.1, 0.0, 0.2), "and its verdict is a value of type int"),
         (("supported", "much", 0.0, 0.2), "effect must be a number"),
         (("supported", True, 0.0, 0.2), "effect must be a number"),
     ],

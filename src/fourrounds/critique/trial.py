@@ -239,9 +239,12 @@ def _read(reply: Any) -> tuple[str, float, float, float]:
     if type(reply) not in (tuple, list) or len(reply) != 4:
         raise CritiqueError(f"{form}, and returned {kind_of(reply)}")
     verdict, *numbers = reply
-    if type(verdict) is not str or verdict not in words(Verdict):
-        told = nearest(verdict, words(Verdict)) if type(verdict) is str else kind_of(verdict)
-        raise CritiqueError(f"the verdict of decide is no member of Verdict: {told}")
+    if type(verdict) is not str:
+        raise CritiqueError(f"{form}, and its verdict is {kind_of(verdict)}")
+    if verdict not in words(Verdict):
+        raise CritiqueError(
+            f"the verdict of decide is no member of Verdict: {nearest(verdict, words(Verdict))}"
+        )
     read = []
     for name, value in zip(("effect", "low", "high"), numbers, strict=True):
         value = value.item() if isinstance(value, np.generic | np.ndarray) and value.ndim == 0 else value
