@@ -207,3 +207,15 @@ def test_only_marked_items_count_where_the_trial_says_so() -> None:
     fresh = true_effect(trial, trial.factors)
     old = true_effect(Trial(**{**trial.__dict__, "counted": "old"}), trial.factors)
     assert old > fresh + 0.05
+
+
+def test_the_order_of_the_calls_says_nothing() -> None:
+    def by_place(many: Sequence[Results]) -> list[Any]:
+        half = len(many) // 2
+        return [
+            decision(Verdict.supported if k < half else Verdict.not_supported, 0, 0, 0)
+            for k in range(len(many))
+        ]
+
+    scores = [try_plan(PLAN, by_place, TRIAL, np.random.default_rng(seed)) for seed in range(6)]
+    assert np.mean([score.separation for score in scores]) < 0.2
