@@ -21,7 +21,7 @@ ARROWS = {
     "answers": set(),
     "checks": set(),
     "runbank": set(),
-    "design": set(),
+    "design": {"runbank"},
     "critique": {"runbank"},
     "examiner": {"answers", "checks"},
     "course": {"examiner", "checks"},
@@ -96,7 +96,9 @@ def test_every_file_belongs_to_a_package_that_is_named_here() -> None:
         ("checks/new.py", "import torch.nn as nn"),
         ("checks/new.py", "from importlib import import_module\nimport_module('torch')"),
         ("design/new.py", "from fourrounds.checks import rng"),
+        ("design/new.py", "from fourrounds.critique import score"),
         ("design/new.py", "import torch"),
+        ("runbank/new.py", "from fourrounds.design import Design"),
         ("examiner/new.py", "from fourrounds.course.build import build"),
         ("examiner/new.py", "if 0:\n    from torch import tensor"),
         ("course/new.py", "from fourrounds.answers.sandbox import Sandbox"),
@@ -123,6 +125,7 @@ def test_an_import_through_a_wall_is_seen(file: str, text: str) -> None:
             "from fourrounds.checks import Kind\nfrom fourrounds.answers.sandbox import Sandbox",
         ),
         ("desk/new.py", "from fourrounds import __version__"),
+        ("design/new.py", "from fourrounds.runbank.table import load"),
         ("runbank/training/new.py", "import torch\nfrom fourrounds.runbank.table import load"),
     ],
 )
@@ -164,6 +167,17 @@ def test_diagnosing_a_design_loads_numpy_alone() -> None:
         "rich",
     }
     assert {name.split(".")[1] for name in loaded if name.startswith("fourrounds.")} == {"design"}
+
+
+def test_a_design_in_a_bank_world_loads_the_table_and_no_more() -> None:
+    code = (
+        "from fourrounds.design import Design, EvaluationSet, bank, diagnose; "
+        "diagnose(Design(evaluation=EvaluationSet(4, 20)), bank.true_claim(), 10)"
+    )
+    loaded = loaded_by(code)
+    mine = {name.removeprefix("fourrounds.") for name in loaded if name.startswith("fourrounds.runbank")}
+    assert mine == {"runbank", *(f"runbank.{name}" for name in ("families", "store", "table", "lab"))}
+    assert not {name.partition(".")[0] for name in loaded} & {"torch", "scipy", "sklearn", "matplotlib"}
 
 
 def test_a_critique_loads_numpy_and_nothing_else_of_the_project() -> None:

@@ -32,7 +32,7 @@ from fourrounds.design.parts import Design, Estimand
 from fourrounds.design.progress import Progress
 from fourrounds.design.run import Analysis, Flags, Floats, Runs, run
 from fourrounds.design.show import draw_diagnosis, draw_power_curve, html_table, text_table
-from fourrounds.design.worlds import World
+from fourrounds.design.simulate import Nature
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class Diagnosis:
 
 def diagnose(
     design: Design,
-    worlds: World | Iterable[World],
+    worlds: Nature | Iterable[Nature],
     sims: int = 2000,
     seed: int = 0,
     *,
@@ -141,7 +141,7 @@ def diagnose(
         raise ValueError(f"sims must be 2 or more, since one simulation has no spread; it is {sims}")
     asked = design.question if question is None else question
     rows = []
-    for world in [worlds] if isinstance(worlds, World) else worlds:
+    for world in worlds if isinstance(worlds, Iterable) else [worlds]:
         truth = world.truth(asked)
         with Progress(world.name, sims, progress) as seen:
             runs = run(design, world, sims, seed, analyse=analyse, one_at_a_time=one_at_a_time, seen=seen)

@@ -11,7 +11,7 @@ from typing import Any
 from fourrounds.design.diagnose import DIAGNOSANDS, Diagnosis, diagnose
 from fourrounds.design.parts import Design, DesignError, vary
 from fourrounds.design.show import draw_redesign, html_table, text_table
-from fourrounds.design.worlds import World
+from fourrounds.design.simulate import Nature
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Redesign:
 
 def redesign(
     design: Design,
-    worlds: World | Iterable[World],
+    worlds: Nature | Iterable[Nature],
     grid: Mapping[str, Sequence[object]],
     sims: int = 2000,
     seed: int = 0,
@@ -65,7 +65,7 @@ def redesign(
     """
     if not grid or any(len(values) == 0 for values in grid.values()):
         raise DesignError("a grid names a part and its values, as in {'seeds.count': [3, 5, 10]}")
-    worlds = [worlds] if isinstance(worlds, World) else list(worlds)
+    worlds = list(worlds) if isinstance(worlds, Iterable) else [worlds]
     points = []
     for values in itertools.product(*grid.values()):
         changed = design

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from fourrounds.design import analysis
 from fourrounds.design.parts import Design
-from fourrounds.design.simulate import Data, at_look, blocks, cost
-from fourrounds.design.worlds import World
+from fourrounds.design.simulate import Data, Nature, at_look, blocks, cost
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -43,7 +42,7 @@ class Runs:
 
 def run(
     design: Design,
-    world: World,
+    world: Nature,
     sims: int,
     seed: int,
     *,
@@ -67,7 +66,7 @@ def run(
 
 
 def _until_it_ends(
-    design: Design, world: World, block: Data, analyse: Analysis | None, one_at_a_time: bool
+    design: Design, world: Nature, block: Data, analyse: Analysis | None, one_at_a_time: bool
 ) -> Runs:
     def at(look: int) -> Runs:
         data = at_look(design, block, look)

@@ -24,12 +24,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fourrounds.design.parts import Design, DesignError
+from fourrounds.design.parts import Design, DesignError, Estimand
 from fourrounds.design.stopping import nominal_levels
 from fourrounds.design.worlds import World, per_method
 
@@ -55,8 +55,10 @@ _TERMS = (
     "tuning",
     "selection",
     "order",
+    "seeds",
+    "rates",
+    "items",
 )
-
 
 BY_SIMULATION = ("scores", "covariate", "diverged", "candidates")
 """The arrays whose first axis is the simulation."""
@@ -91,10 +93,31 @@ class Data:
         return {**whole, **{name: whole[name][simulation] for name in BY_SIMULATION}}
 
 
-class _Streams:
+class Resampled(Protocol):
+    """A world that draws its data itself, from what was once measured, instead of from :class:`World`."""
+
+    @property
+    def name(self) -> str:
+        """What a row of a diagnosis is called."""
+
+    def truth(self, question: Estimand) -> float:
+        """The value of a question, whose weights are by method (and by stratum)."""
+
+    def draw(self, design: Design, sims: int, streams: Streams) -> Data:
+        """A block of simulations before any look, in the form of the module's head."""
+
+    def prices(self, design: Design) -> Floats:
+        """What one run of each arm costs, (A,)."""
+
+
+Nature = World | Resampled
+"""Whatever a design can be run in."""
+
+
+class Streams:
     """A generator for each term, and normals with the world's correlation between metrics."""
 
-    def __init__(self, seed: int, block: int, correlation: float) -> None:
+    def __init__(self, seed: int, block: int, correlation: float = 0.0) -> None:
         self.key, self.correlation = (seed, block), correlation
 
     def of(self, term: str, *more: int) -> np.random.Generator:
@@ -112,7 +135,7 @@ class _Streams:
         return own
 
 
-def blocks(design: Design, world: World, sims: int, seed: int) -> Iterator[Data]:
+def blocks(design: Design, world: Nature, sims: int, seed: int) -> Iterator[Data]:
     """All of ``sims`` simulations, block by block, before any look. One seed always draws the same."""
     if sims < 1:
         raise ValueError(f"sims must be 1 or more, and is {sims}")
@@ -127,10 +150,14 @@ def blocks(design: Design, world: World, sims: int, seed: int) -> Iterator[Data]
         )
     each = max(1, BLOCK // max(size, tried))
     for block, start in enumerate(range(0, sims, each)):
-        yield _draw(design, world, min(each, sims - start), _Streams(seed, block, world.outcome_correlation))
+        size = min(each, sims - start)
+        if isinstance(world, World):
+            yield _draw(design, world, size, Streams(seed, block, world.outcome_correlation))
+        else:
+            yield world.draw(design, size, Streams(seed, block))
 
 
-def draw(design: Design, world: World, sims: int, seed: int) -> Data:
+def draw(design: Design, world: Nature, sims: int, seed: int) -> Data:
     """All of ``sims`` simulations in one block, as the last look sees them."""
     whole = list(blocks(design, world, sims, seed))
     joined = replace(
@@ -144,7 +171,7 @@ def draw(design: Design, world: World, sims: int, seed: int) -> Data:
     return at_look(design, joined, design.stopping.looks)
 
 
-def _draw(design: Design, world: World, sims: int, streams: _Streams) -> Data:
+def _draw(design: Design, world: World, sims: int, streams: Streams) -> Data:
     evaluation, arms, metrics = design.evaluation, design.arms, design.metrics
     strata = evaluation.strata
     stratum = np.repeat(np.arange(len(strata)), list(strata.values()))
@@ -179,10 +206,7 @@ def _draw(design: Design, world: World, sims: int, streams: _Streams) -> Data:
         scores = np.where(_is_accuracy(kinds), right.astype(np.float64), scores)
     _leak(design, world, streams, scores)
 
-    absent = np.arange(r) >= np.array(design.runs)[:, None]
-    missing = absent | diverged if design.seeds.diverged == "drop" else np.broadcast_to(absent, (s, a, r))
-    if missing.any():
-        scores[np.broadcast_to(missing[:, None], (s, o, a, r))] = np.nan
+    leave_out(design, scores, diverged)
     return Data(
         scores,
         covariate,
@@ -196,6 +220,15 @@ def _draw(design: Design, world: World, sims: int, streams: _Streams) -> Data:
         design.stopping.looks,
         tries,
     )
+
+
+def leave_out(design: Design, scores: Floats, diverged: NDArray[np.bool_]) -> None:
+    """Make NaN of the runs that an arm has not, and of the ``diverged`` (S,A,R) ones that are dropped."""
+    s, o, a, r = scores.shape[:4]
+    absent = np.arange(r) >= np.array(design.runs)[:, None]
+    missing = absent | diverged if design.seeds.diverged == "drop" else np.broadcast_to(absent, (s, a, r))
+    if missing.any():
+        scores[np.broadcast_to(missing[:, None], (s, o, a, r))] = np.nan
 
 
 def _is_accuracy(kinds: list[str]) -> NDArray[np.bool_]:
@@ -224,7 +257,7 @@ def _means(design: Design, world: World) -> Floats:
 
 
 def _run_effects(
-    design: Design, world: World, streams: _Streams, shape: tuple[int, int, int, int]
+    design: Design, world: World, streams: Streams, shape: tuple[int, int, int, int]
 ) -> tuple[Floats, NDArray[np.int64], NDArray[np.bool_]]:
     """The run effects (S,O,A,R), the runs trained for each (S,A,R), and which of those kept diverged."""
     s, o, a, r = shape
@@ -261,7 +294,7 @@ def _run_effects(
     return total * scale[:, None], tries, diverged
 
 
-def _covariate(design: Design, world: World, streams: _Streams, shape: tuple[int, int, int]) -> Floats:
+def _covariate(design: Design, world: World, streams: Streams, shape: tuple[int, int, int]) -> Floats:
     """X of the confounder in each run, given how the design controls it."""
     if world.confounder is None:
         return np.zeros(shape)
@@ -278,7 +311,7 @@ def _covariate(design: Design, world: World, streams: _Streams, shape: tuple[int
 
 
 def _tuned(
-    design: Design, world: World, streams: _Streams, shape: tuple[int, int, int]
+    design: Design, world: World, streams: Streams, shape: tuple[int, int, int]
 ) -> tuple[Floats, Floats]:
     """What each run's configuration is worth (S,A,R), and how all that were tried looked (S,A,T,K)."""
     s, a, r = shape
@@ -307,7 +340,7 @@ def _by_method(design: Design) -> list[int]:
     return [methods.index(method) for method in methods]
 
 
-def _group_terms(design: Design, world: World, streams: _Streams, shape: tuple[int, int, int, int]) -> Floats:
+def _group_terms(design: Design, world: World, streams: Streams, shape: tuple[int, int, int, int]) -> Floats:
     """How hard each group is, and how much an arm gains there: broadcasts to (S, O, A, G)."""
     s, o, a, g = shape
     total = np.zeros((1, 1, 1, 1))
@@ -321,7 +354,7 @@ def _group_terms(design: Design, world: World, streams: _Streams, shape: tuple[i
     return total
 
 
-def _add_item_terms(design: Design, world: World, streams: _Streams, scores: Floats) -> None:
+def _add_item_terms(design: Design, world: World, streams: Streams, scores: Floats) -> None:
     s, o, a, _, g, i = scores.shape
     arms = 1 if design.evaluation.same_items else a
     if world.item:
@@ -339,7 +372,7 @@ def _add_item_terms(design: Design, world: World, streams: _Streams, scores: Flo
             scores[:, number] += world.order_bias * share
 
 
-def _leak(design: Design, world: World, streams: _Streams, scores: Floats) -> None:
+def _leak(design: Design, world: World, streams: Streams, scores: Floats) -> None:
     """Full marks for what an arm has seen in training."""
     held_out = design.evaluation.held_out
     if held_out not in ("none", "items"):
@@ -401,7 +434,7 @@ def at_look(design: Design, data: Data, look: int) -> Data:
     )
 
 
-def cost(design: Design, world: World, data: Data, look: int) -> Floats:
+def cost(design: Design, world: Nature, data: Data, look: int) -> Floats:
     """What each simulation has spent when it stops at a look, whose ``data`` these are; (S,).
 
     Training runs (each configuration tried is one; all that were tried again count), scores, and groups.
@@ -412,6 +445,8 @@ def cost(design: Design, world: World, data: Data, look: int) -> Floats:
     tries = np.where(np.arange(data.tries.shape[2]) < runs[:, None], data.tries, 0).sum(axis=2)  # (S, A)
     budget = np.array([arm.tuning for arm in design.arms])
     trained = tries * budget if design.tuning.each_run else tries + budget - 1
+    if not isinstance(world, World):
+        return np.asarray(trained @ world.prices(design))
     groups, items = data.scores.shape[4:]
     readings = sum(2 if m.kind == "judge" and m.order == "both" else 1 for m in design.metrics)
     sets = 1 if design.evaluation.same_items else len(design.arms)
