@@ -65,8 +65,8 @@ def config(world: bank.BankWorld, method: str, stratum: str, held_out: str) -> d
 
 def rates(world: bank.BankWorld, method: str, complete: dict[str, object]) -> list[object]:
     family = FAMILIES[world.family]
-    if (world.one or method) in world.rates:
-        return list(world.rates[world.one or method])
+    if method in world.rates:
+        return list(world.rates[method])
     known = list(family.rates(complete))  # type: ignore[arg-type]
     first = family.reference["lr"]
     return [first, *(lr for lr in known if lr != first)] if first in known else known
@@ -248,7 +248,7 @@ def test_a_slow_loop_over_the_table_finds_the_same(
 
 @pytest.mark.parametrize("name", WORLDS)
 def test_a_null_world_is_exactly_null(name: str) -> None:
-    world = WORLDS[name].null()
+    world = WORLDS[name].but(rates={}).null()
     groups: object = dict.fromkeys(world.strata, 5) if world.strata else 5
     design = two(world, (3, 3), tuning=Tuning(each_run=True), seeds=Seeds(10))
     design = vary(design, "evaluation", EvaluationSet(groups, 20))  # type: ignore[arg-type]
@@ -256,6 +256,30 @@ def test_a_null_world_is_exactly_null(name: str) -> None:
     assert row.truth == 0
     near(row["bias"], 0)
     assert row["false_positives"].value <= 0.05 + ERRORS * row["false_positives"].se
+
+
+def test_one_arm_with_two_first_rates_is_a_null_that_an_untuned_comparison_fails() -> None:
+    world = WORLDS["untuned_baseline"].null("treatment")
+    assert world.truth(question(world)) == 0
+    unfair = two(world, (1, 1), seeds=Seeds(15), evaluation=EvaluationSet(8, 40))
+    fair = two(world, (5, 5), tuning=Tuning(each_run=True), seeds=Seeds(15), evaluation=EvaluationSet(8, 40))
+    assert diagnose(unfair, world, 500).rows[0]["false_positives"].value > 0.9
+    assert diagnose(fair, world, 2000).rows[0]["false_positives"].value < 0.07
+    with pytest.raises(ValueError, match="same learning rates"):
+        world.but(rates={"treatment": (0.03,)})
+
+
+def test_a_null_world_asks_the_prices_of_what_its_methods_are_said_to_be() -> None:
+    world = WORLDS["lora_rank"]
+    design = two(world)
+    assert (world.prices(design) == world.null().prices(design)).all()
+    assert world.prices(design)[0] < world.prices(design)[1]
+
+
+def test_rates_that_are_not_there_cost_nothing() -> None:
+    world = WORLDS["lora_rank"]
+    five, many = (run(two(world, (k, k)), world, 5, 0) for k in (5, 9))
+    assert (five.cost == many.cost).all()
 
 
 def test_an_untuned_baseline_makes_a_claim_of_no_effect() -> None:

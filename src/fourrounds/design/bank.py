@@ -21,7 +21,8 @@ with the best mean validation metric of all 30 runs, its mean over these runs an
 
 **The null** (:meth:`BankWorld.null`) lets all methods be one arm, each on seeds of its own. Then the arms
 have one distribution, so that any contrast of them is 0 and any relabelling as likely as another: exact, and
-nothing invented. The seeds are not paired, since an arm on equal seeds equals itself. Swapping the labels of
+nothing invented. A method may come with another first learning rate, as long as it has the same ones: tuned,
+they are one. The seeds are not paired, since an arm on equal seeds equals itself. Swapping the labels of
 two methods at random for each seed would be exact for a paired test alone: where one arm holds the one method
 the other holds the other, so an unpaired test would see arms that are negatively correlated.
 """
@@ -117,6 +118,8 @@ class BankWorld:
             for stratum in self.strata or ("all",):
                 for held_out in ("groups", *self.leaks):
                     self.shelf(method, stratum, held_out)
+        if self.one is not None and len({frozenset(self._rates(method)) for method in self.methods}) > 1:
+            raise ValueError("methods that are one arm have the same learning rates, in any order")
 
     # -- what is true
 
@@ -154,7 +157,15 @@ class BankWorld:
         arm = method if self.one is None else self.one
         changes = {**self.methods[arm], **self.strata.get(stratum, {})}
         changes.update(self.leaks.get(held_out, {}).get(method, {}))
-        return _shelf(self.family, tuple(sorted(changes.items())), tuple(self.rates.get(arm, ())))
+        return _shelf(self.family, tuple(sorted(changes.items())), tuple(self.rates.get(method, ())))
+
+    def _rates(self, method: str) -> tuple[Level, ...]:
+        """The learning rates of a method, in the order in which they are tried."""
+        if method in self.rates:
+            return tuple(self.rates[method])
+        family = FAMILIES[self.family]
+        changes = self.methods[method if self.one is None else self.one]
+        return family.rates(family.complete(changes))
 
     def truth(self, question: Estimand) -> float:
         """The tuned contrast over all 30 runs and all items that no training set holds."""
@@ -186,11 +197,17 @@ class BankWorld:
     # -- experiments
 
     def prices(self, design: Design) -> Floats:
-        """What one run of each arm costs, (A,), in the family's reference runs."""
-        held_out = design.evaluation.held_out
+        """What one run of each arm costs, (A,), in the family's reference runs: in a null world too that of
+        the method that it is said to be."""
+        held_out, honest = design.evaluation.held_out, self._honest
         names = list(design.evaluation.strata) if self.strata else ["all"]
-        each = [sum(self.shelf(arm.method, name, held_out).price for name in names) for arm in design.arms]
+        each = [sum(honest.shelf(arm.method, name, held_out).price for name in names) for arm in design.arms]
         return np.array(each)
+
+    @functools.cached_property
+    def _honest(self) -> BankWorld:
+        """The world where each method is what it is said to be."""
+        return self if self.one is None else replace(self, one=None)
 
     def draw(self, design: Design, sims: int, streams: Streams) -> Data:
         """A block of simulations; :class:`DesignError` for a design that the bank cannot run."""

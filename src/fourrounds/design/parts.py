@@ -7,7 +7,7 @@ simulation, and a part that a world gives no hold on changes no number.
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
@@ -22,6 +22,8 @@ UNITS = ("observations", "items", "groups", "seeds", "crossed")
 METHODS = ("t", "z", "permutation", "bootstrap")
 MOST_RESAMPLES = 20_000
 CORRECTIONS = ("none", "bonferroni", "holm")
+MOST_LOOKS = 100
+_LARGEST_FLOAT = sys.float_info.max
 
 
 class DesignError(ValueError):
@@ -40,7 +42,8 @@ def _whole(what: str, value: object, least: int) -> None:
 
 def _finite(what: str, value: object) -> None:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not math.isfinite(float(value)):  # type: ignore[arg-type]
+    # A whole number that no float can hold is not finite either.
+    if not number or not -_LARGEST_FLOAT <= value <= _LARGEST_FLOAT:  # type: ignore[operator]
         raise DesignError(f"{what} must be a finite number, and is {value!r}")
 
 
@@ -258,6 +261,8 @@ class Stopping:
 
     def __post_init__(self) -> None:
         _whole("Stopping.looks", self.looks, 1)
+        if self.looks > MOST_LOOKS:
+            raise DesignError(f"Stopping.looks must be at most {MOST_LOOKS}, and is {self.looks}")
         _one_of("Stopping.over", self.over, ("seeds", "items", "groups"))
         _one_of("Stopping.boundary", self.boundary, BOUNDARIES)
 

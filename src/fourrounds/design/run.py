@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from fourrounds.design import analysis
 from fourrounds.design.parts import Design
-from fourrounds.design.simulate import Data, Nature, at_look, blocks, cost
+from fourrounds.design.simulate import BLOCK, Data, Nature, at_look, blocks, chosen, cost, joined
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -58,15 +59,62 @@ def run(
     parts: list[Runs] = []
     done = 0
     for block in blocks(design, world, sims, seed):
-        parts.append(_until_it_ends(design, world, block, analyse, one_at_a_time))
+        parts.append(
+            _until_it_ends(design, functools.partial(cost, design, world), block, analyse, one_at_a_time)
+        )
         done += len(block.scores)
         if seen is not None:
             seen(done)
+    return _concatenated(parts)
+
+
+def run_together(
+    design: Design, worlds: Sequence[Nature], sims: int, seeds: Sequence[int], analyse: Analysis
+) -> list[Runs]:
+    """Simulate the experiment ``sims`` times in each world, each with its seed and an analysis of one's own.
+
+    Each call of ``analyse`` gets simulations of all worlds in random order, about as many scores as a block
+    of :mod:`~fourrounds.design.simulate` holds. So what it may find out about its whole batch tells it
+    nothing of one experiment's world, and an average over experiments is an average over worlds.
+    """
+    parts: list[list[Runs]] = [[] for _ in worlds]
+    each = [
+        blocks(design, world, sims, seed, BLOCK // len(worlds))
+        for world, seed in zip(worlds, seeds, strict=True)
+    ]
+    for number, drawn in enumerate(zip(*each, strict=True)):
+        whole = joined(drawn)
+        order = np.random.default_rng([*seeds, number]).permutation(len(whole.scores))
+        place = np.repeat(np.arange(len(worlds)), [len(block.scores) for block in drawn])[order]
+        mixed = chosen(whole, order)
+        price = [functools.partial(cost, design, world) for world in worlds]
+
+        def spent(
+            data: Data, look: int, place: NDArray[np.int64] = place, price: list[Any] = price
+        ) -> Floats:
+            every = np.stack([one(data, look) for one in price])
+            return np.asarray(every[place, np.arange(len(place))])
+
+        found = _until_it_ends(design, spent, mixed, analyse, False)
+        back = np.argsort(order)
+        start = 0
+        for world, block in enumerate(drawn):
+            rows = back[start : start + len(block.scores)]
+            parts[world].append(Runs(*(getattr(found, f.name)[rows] for f in fields(Runs))))
+            start += len(block.scores)
+    return [_concatenated(part) for part in parts]
+
+
+def _concatenated(parts: Sequence[Runs]) -> Runs:
     return Runs(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Runs)))
 
 
 def _until_it_ends(
-    design: Design, world: Nature, block: Data, analyse: Analysis | None, one_at_a_time: bool
+    design: Design,
+    spent: Callable[[Data, int], Floats],
+    block: Data,
+    analyse: Analysis | None,
+    one_at_a_time: bool,
 ) -> Runs:
     def at(look: int) -> Runs:
         data = at_look(design, block, look)
@@ -75,8 +123,7 @@ def _until_it_ends(
         else:
             found = _judged_by(analyse, data, one_at_a_time)
         size = len(data.scores)
-        spent = cost(design, world, data, look)
-        return Runs(*found, np.zeros(size, bool), spent, np.full(size, look, dtype=np.int64))
+        return Runs(*found, np.zeros(size, bool), spent(data, look), np.full(size, look, dtype=np.int64))
 
     result = at(1)
     for look in range(2, design.stopping.looks + 1):
@@ -139,7 +186,9 @@ def _judged_by(
             _column(value, name, size)
             for name, value in zip(names, _fields(analyse(data.arrays()), names), strict=True)
         ]
-    estimate, low, high = (column.astype(np.float64) for column in columns[:3])
+    estimate, low, high = (
+        _numbers(column, name) for column, name in zip(columns[:3], names[:3], strict=True)
+    )
     claim = columns[3]
     if claim.dtype != bool:
         raise AnalysisError(f"claim must be True or False, and has dtype {claim.dtype}")
@@ -157,8 +206,21 @@ def _fields(result: Any, names: tuple[str, ...]) -> list[Any]:
     return [result[name] for name in names]
 
 
+def _numbers(column: NDArray[Any], name: str) -> Floats:
+    if column.dtype.kind not in "iuf":
+        raise AnalysisError(f"{name} must be numbers, and has dtype {column.dtype}")
+    return column.astype(np.float64)
+
+
+def _array(value: Any, name: str) -> NDArray[Any]:
+    try:
+        return np.asarray(value)
+    except (ValueError, TypeError) as error:
+        raise AnalysisError(f"{name} is no array of numbers: {error}") from None
+
+
 def _column(value: Any, name: str, size: int) -> NDArray[Any]:
-    column = np.asarray(value)
+    column = _array(value, name)
     if column.shape != (size,):
         raise AnalysisError(
             f"{name} must have one value for each of the {size} simulations, shape ({size},), "
@@ -168,6 +230,7 @@ def _column(value: Any, name: str, size: int) -> NDArray[Any]:
 
 
 def _single(value: Any, name: str) -> Any:
-    if np.ndim(value) != 0:
-        raise AnalysisError(f"{name} must be a single value, and has shape {np.shape(value)}")
-    return np.asarray(value)[()]
+    single = _array(value, name)
+    if single.ndim != 0:
+        raise AnalysisError(f"{name} must be a single value, and has shape {single.shape}")
+    return single[()]

@@ -13,6 +13,16 @@ if TYPE_CHECKING:
     from fourrounds.design.redesign import Redesign
 
 
+def inert(text: object, most: int = 2000) -> str:
+    """``text`` in at most ``most`` characters, with what could command a terminal written out."""
+    whole = str(text)
+    kept = "".join(
+        c if c.isprintable() or c == "\n" else c.encode("unicode_escape", "surrogatepass").decode()
+        for c in whole[:most]
+    )
+    return kept + (f" [{len(whole) - most} more characters]" if len(whole) > most else "")
+
+
 def text_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Columns aligned on the right, the first on the left."""
     widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]

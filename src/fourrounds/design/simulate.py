@@ -22,7 +22,7 @@ term leaves all other draws alone, and designs that are compared at one seed sha
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Protocol
 
@@ -135,8 +135,12 @@ class Streams:
         return own
 
 
-def blocks(design: Design, world: Nature, sims: int, seed: int) -> Iterator[Data]:
-    """All of ``sims`` simulations, block by block, before any look. One seed always draws the same."""
+def blocks(design: Design, world: Nature, sims: int, seed: int, largest: int = BLOCK) -> Iterator[Data]:
+    """All of ``sims`` simulations, block by block, before any look.
+
+    A block has about ``largest`` scores; how many simulations that is does not depend on the world. One seed
+    draws the same in blocks of one size.
+    """
     if sims < 1:
         raise ValueError(f"sims must be 1 or more, and is {sims}")
     strata = design.evaluation.strata
@@ -148,7 +152,7 @@ def blocks(design: Design, world: Nature, sims: int, seed: int) -> Iterator[Data
             f"one experiment has {size} scores and tries up to {tried} configurations; at most {LARGEST} of "
             "each can be simulated: take fewer items, groups, runs or configurations"
         )
-    each = max(1, BLOCK // max(size, tried))
+    each = max(1, largest // max(size, tried))
     for block, start in enumerate(range(0, sims, each)):
         size = min(each, sims - start)
         if isinstance(world, World):
@@ -159,16 +163,20 @@ def blocks(design: Design, world: Nature, sims: int, seed: int) -> Iterator[Data
 
 def draw(design: Design, world: Nature, sims: int, seed: int) -> Data:
     """All of ``sims`` simulations in one block, as the last look sees them."""
-    whole = list(blocks(design, world, sims, seed))
-    joined = replace(
-        whole[0],
-        scores=np.concatenate([block.scores for block in whole]),
-        covariate=np.concatenate([block.covariate for block in whole]),
-        diverged=np.concatenate([block.diverged for block in whole]),
-        candidates=np.concatenate([block.candidates for block in whole]),
-        tries=np.concatenate([block.tries for block in whole]),
-    )
-    return at_look(design, joined, design.stopping.looks)
+    return at_look(design, joined(list(blocks(design, world, sims, seed))), design.stopping.looks)
+
+
+def joined(parts: Sequence[Data]) -> Data:
+    """The simulations of several blocks of one design, one block after another."""
+    arrays: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in parts]) for name in (*BY_SIMULATION, "tries")
+    }
+    return replace(parts[0], **arrays)
+
+
+def chosen(data: Data, which: NDArray[np.int64]) -> Data:
+    """Some simulations of a block, or all in another order."""
+    return replace(data, **{name: getattr(data, name)[which] for name in (*BY_SIMULATION, "tries")})
 
 
 def _draw(design: Design, world: World, sims: int, streams: Streams) -> Data:
@@ -443,7 +451,7 @@ def cost(design: Design, world: Nature, data: Data, look: int) -> Floats:
     if design.stopping.over == "seeds":
         runs = -(-runs * look // design.stopping.looks)
     tries = np.where(np.arange(data.tries.shape[2]) < runs[:, None], data.tries, 0).sum(axis=2)  # (S, A)
-    budget = np.array([arm.tuning for arm in design.arms])
+    budget = (~np.isnan(data.candidates[0, :, 0])).sum(axis=1)
     trained = tries * budget if design.tuning.each_run else tries + budget - 1
     if not isinstance(world, World):
         return np.asarray(trained @ world.prices(design))
