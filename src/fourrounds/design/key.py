@@ -115,12 +115,10 @@ def load_key(data: Any) -> Key:
     names = [trial.name for trial in trials]
     if len(set(names)) < len(names):
         raise KeyFault(f"each world has a name of its own; here are {names}")
-    for check in ("false_positives", "power"):
-        if not any(check in trial.checks for trial in trials):
-            raise KeyFault(
-                f"no world checks {check}: a key needs one where the hypothesis is "
-                f"{'true' if check == 'power' else 'false'}"
-            )
+    if not any("power" in trial.checks for trial in trials):
+        raise KeyFault("no world checks power: a key needs one where the hypothesis is true")
+    if not any("false_positives" in trial.checks and trial.truth == 0 for trial in trials):
+        raise KeyFault("no world checks false_positives: a key needs one where there is no effect at all")
     sides = {trial.holds for trial in trials if "falsifier" in trial.checks}
     if len(sides) == 1:
         raise KeyFault(

@@ -138,8 +138,19 @@ def repaired(design: Design, key: Key, larger: bool = True) -> list[Repair]:
         except DesignError:
             continue
         if changed != design and all(changed != one.design for one in found):
-            found.append(Repair(changes, changed, planned_cost(changed, key)))
+            put_in = {path: value for path, value in changes.items() if _value(design, path) != value}
+            found.append(Repair(put_in, changed, planned_cost(changed, key)))
     return found
+
+
+def _value(design: Design, path: str) -> object:
+    """What a design has at a path."""
+    part, _, rest = path.partition(".")
+    owner = getattr(design, part)
+    if isinstance(owner, tuple):
+        name, _, rest = rest.rpartition(".")
+        owner = next(one for one in owner if one.name == name)
+    return getattr(owner, rest) if rest else owner
 
 
 def changed_by(design: Design, changes: Mapping[str, object]) -> Design:
@@ -222,9 +233,12 @@ class _Shop:
             after = self._check(repair.design, broken.trial, broken.check)
             if after is not None and _better(before, after):
                 holds = after.held and self._affordable(repair)
-                ranked.append((not holds, -round(after.share, 2), repair.cost, number, repair, after))
-        ranked.sort(key=lambda one: one[:4])
-        for *_, repair, after in ranked:
+                # One run of each arm is no sample of runs: that is what is missing first.
+                other = max(design.runs) == 1 and "seeds.count" not in repair.changes
+                rank = (not holds, -round(after.share, 2), other, repair.cost, number)
+                ranked.append((rank, repair, after))
+        ranked.sort(key=lambda one: one[0])
+        for _, repair, after in ranked:
             if self._keeps(design, repair, broken):
                 return repair, after
         return None

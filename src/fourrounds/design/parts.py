@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
 from fourrounds.design.stopping import BOUNDARIES
@@ -470,6 +470,9 @@ def _named(what: str, part: Any, data: Any) -> Mapping[str, Any]:
     known = [f.name for f in fields(part)]
     if not isinstance(data, Mapping) or not set(data) <= set(known):
         raise DesignError(f"{what} must be a dict with some of the names {', '.join(known)}")
+    needed = [f.name for f in fields(part) if f.default is MISSING and f.default_factory is MISSING]
+    if not set(needed) <= set(data):
+        raise DesignError(f"{what} lacks {', '.join(name for name in needed if name not in data)}")
     return data
 
 

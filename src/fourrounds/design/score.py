@@ -14,7 +14,8 @@ counts if its estimate is positive. With alpha, the target of power t, and rates
 
 ``v``, ``p``, ``b``, ``c`` are the means over the worlds that are checked for each; ``p'`` is the power of the
 interval alone, as if "all of it above 0" were the claim; ``f`` is the product of the two means of the
-falsifier. With h(x) = min(1, 2 x) and the quality of the decision q = h(p v):
+falsifier. A world with a truly negative effect has at most the mean validity of those with none. With h(x) =
+min(1, 2 x) and the quality of the decision q = h(p v):
 
     false_positives = v h(p)       bias      = b q         falsifier = f q
     power           = p h(v)       coverage  = c q h(p')
@@ -29,7 +30,8 @@ border may pass; the shares beyond it fall with the size of the fault, not at on
 
 *Why the products.* "Never significant" has no false positive, and "always" all the power. So each counts as
 far as the other is there: v holds the power and p the validity, with a cushion of one half, so that a design
-that fails in one world of several, or has half of the power, loses what it lacks and not the rest. Estimates
+that fails in one world of several, or has half of the power, loses what it lacks and not the rest. Who
+always claims something is right where an effect is negative, which must not pay either. Estimates
 and intervals count as far as the decision made of them is one, and intervals as far as they exclude 0 where
 they should: infinitely wide ones cover everything and tell nothing.
 
@@ -338,7 +340,10 @@ def _parts(
     checks: Sequence[Checked], key: Key, outcomes: Mapping[str, Runs | None], sims: int
 ) -> dict[str, float]:
     shares = {name: [one.share for one in checks if one.check == name] for name in CHECKS}
-    v, p = (_mean(shares[name]) for name in ("false_positives", "power"))
+    nulls = [c.share for c in checks if c.check == "false_positives" and c.trial.truth == 0]
+    worse = [c.share for c in checks if c.check == "false_positives" and c.trial.truth < 0]
+    v = _mean([*nulls, *(min(share, _mean(nulls)) for share in worse)])
+    p = _mean(shares["power"])
     decision = _held(p * v)
     parts = {"false_positives": v * _held(p), "power": p * _held(v)}
     if "bias" in key.weights:
