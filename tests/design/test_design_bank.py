@@ -166,6 +166,7 @@ def test_what_each_world_is_said_to_show() -> None:
         "false_claim": -0.032,
         "untuned_baseline": -0.003,
         "leaky_split": -0.070,
+        "leaky_writers": 0.0,
         "dropped_divergences": -0.584,
         "lora_rank": 0.110,
         "linear_attention": -0.053,
@@ -301,6 +302,17 @@ def test_a_random_split_turns_the_sign_and_a_new_package_does_not() -> None:
     leaky = diagnose(vary(design, "evaluation.held_out", "items"), world, 500).rows[0]
     assert leaky.runs.estimate.mean() > 0.01
     assert leaky.truth < -0.06
+
+
+def test_images_of_the_tested_writers_help_where_the_split_is_random() -> None:
+    world = WORLDS["leaky_writers"]
+    design = two(
+        world, (7, 7), tuning=Tuning(each_run=True), seeds=Seeds(30), evaluation=EvaluationSet(8, 50)
+    )
+    near(diagnose(design, world, 2000).rows[0]["bias"], 0)
+    leaky = diagnose(vary(design, "evaluation.held_out", "items"), world, 2000).rows[0]
+    assert leaky["bias"].value == pytest.approx(0.008, abs=0.005)
+    assert leaky["bias"].value > 10 * leaky["bias"].se
 
 
 def test_dropped_divergences_move_the_estimate_by_ten_points() -> None:

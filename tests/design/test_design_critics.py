@@ -6,6 +6,7 @@ import re
 from functools import cache
 from typing import Any
 
+import numpy as np
 import pytest
 
 from fourrounds.design import Arm, Design, DesignError, plain, vary
@@ -229,6 +230,27 @@ def test_a_report_names_what_every_world_measured() -> None:
         assert text.count(trial.name) == len(trial.checks)
     assert "No world broke the design." in text
     assert "It costs 131.5 of 170." in text
+
+
+def test_the_declared_analysis_is_told_where_ones_own_is_what_is_broken() -> None:
+    key, model = KEYS["interview"]
+
+    def over_items(data: dict[str, Any]) -> dict[str, Any]:
+        """Each item counts as independent of the others in its language."""
+        items = np.tensordot(data["scores"][:, 0].mean(axis=2), data["arm_weights"], axes=(1, 0))
+        low_high = [items[:, data["stratum"] == h].reshape(len(items), -1) for h in (0, 1)]
+        estimate = low_high[0].mean(axis=1) - low_high[1].mean(axis=1)
+        half = 1.96 * np.sqrt(sum(part.var(axis=1) / part.shape[1] for part in low_high))
+        low, high = estimate - half, estimate + half
+        return {"estimate": estimate, "low": low, "high": high, "claim": (low > 0) | (high < 0)}
+
+    got = score(plain(model), over_items, key)
+    assert got.parts["false_positives"] < 0.5
+    told_of = mend(got)
+    assert [dict(one.repair.changes) for one in told_of if one.repair] == [{"analyse": "as declared"}] * len(
+        told_of
+    )
+    assert "With analyse = 'as declared', it would be" in str(report(got, told_of))
 
 
 def test_a_failed_analysis_is_told() -> None:

@@ -10,7 +10,7 @@ from scipy import special, stats
 
 from fourrounds.design import distributions as d
 
-DFS = (0.5, 1, 1.7, 2, 3, 4, 8, 30, 98, 1e3, 1e5)
+DFS = (0.5, 1, 1.7, 2, 3, 4, 8, 30, 98, 101, 1e3, 7999, 1e5)
 RTOL = 2e-10  # lgamma's cancellation at 1e5 degrees of freedom costs 1.3e-10; elsewhere it is 1e-12
 
 
@@ -48,6 +48,12 @@ def test_t_takes_degrees_of_freedom_by_element_and_lets_nan_through() -> None:
         d.t_cdf([1.0, np.nan, 1.0, -np.inf], 5.0), stats.t.cdf([1, np.nan, 1, -np.inf], 5)
     )
     assert d.t_quantile([0.0, 1.0], 5).tolist() == [-np.inf, np.inf]
+
+
+def test_the_tail_of_t_has_no_seam() -> None:
+    """Where the series ends and the continued fraction begins, in x and in the degrees of freedom."""
+    x, df = np.meshgrid([2.999999, 3.0, 3.000001], [99.9, 100.0, 100.1, 1e4])
+    np.testing.assert_allclose(d.t_tail(x, df), stats.t.sf(x, df), rtol=RTOL)
 
 
 @pytest.mark.parametrize("df", [1, 2, 4, 8, 38, 98, 1000])

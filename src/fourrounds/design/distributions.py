@@ -109,9 +109,33 @@ def t_tail(x: ArrayLike, df: ArrayLike) -> Floats:
     x, df = np.broadcast_arrays(_floats(x), _floats(df))
     known = ~np.isnan(x) & (df > 0)
     n, square = np.where(known, df, 1.0), np.where(known, x, 0.0) ** 2
+    # There the continued fraction needs some sqrt(df) steps, and 1 - P(|T| < |x|) loses three digits at most.
+    series = (n > 100) & (square < 9)
+    tail = np.empty(n.shape)
+    tail[series] = 0.5 - 0.5 * _t_within(square[series], n[series])
+    n, square = n[~series], square[~series]
     with np.errstate(divide="ignore"):
-        tail = 0.5 * incomplete_beta(n / 2, 0.5, 1 / (1 + square / n), 1 / (1 + n / square))
+        tail[~series] = 0.5 * incomplete_beta(n / 2, 0.5, 1 / (1 + square / n), 1 / (1 + n / square))
     return np.where(known, tail, np.nan)
+
+
+def _t_within(square: Floats, df: Floats) -> Floats:
+    """P(T^2 < ``square``) for df > 100: I_y(1/2, df/2) at y = square / (df + square), as a power series of
+    positive terms (DLMF 8.17(ii))."""
+    y, n = square / (df + square), df / 2
+    front = 0.5 * (np.log(y, where=y > 0, out=np.full_like(y, -np.inf)) - df * np.log1p(square / df))
+    # log Gamma(n + 1/2) / Gamma(n) by its asymptotic series, whose next term is below 1e-17 here: the
+    # difference of two logarithms would lose what the 1 - P of a tail cannot spare.
+    ratio = 0.5 * np.log(n) - 1 / (8 * n) + 1 / (192 * n**3) - 1 / (640 * n**5) + 17 / (14336 * n**7)
+    front += ratio - math.lgamma(0.5) + math.log(2)
+    term = np.ones_like(y)
+    total = term.copy()
+    for k in range(200):
+        term = term * ((df + 1) / 2 + k) / (1.5 + k) * y
+        total += term
+        if np.all(term <= 1e-17 * total):
+            break
+    return np.exp(front) * total
 
 
 def t_cdf(x: ArrayLike, df: ArrayLike) -> Floats:

@@ -172,8 +172,9 @@ def changed_by(design: Design, changes: Mapping[str, object]) -> Design:
 def mend(score: Score, sims: int = SIMS, seed: int = 1) -> list[Mended]:
     """For each kind of check that is broken, in the world where most is lost: what would have held it.
 
-    The repaired designs have the declared analysis. Takes as long as scoring some tens of designs with
-    ``sims`` simulations in one world.
+    The repaired designs have the declared analysis; in place of one of the learner's own that alone is the
+    first repair to be tried (``{"analyse": "as declared"}``). Takes as long as scoring some tens of designs
+    with ``sims`` simulations in one world.
     """
     worst: dict[tuple[str, bool], Checked] = {}
     for one in score.broken:
@@ -184,7 +185,8 @@ def mend(score: Score, sims: int = SIMS, seed: int = 1) -> list[Mended]:
     found: list[Mended] = []
     for one in sorted(worst.values(), key=lambda one: CHECKS.index(one.check)):
         # A part that already holds another check is told again rather than one more part.
-        known = [mended.repair for mended in found if mended.repair is not None and mended.whole]
+        known = [Repair({"analyse": "as declared"}, score.design, score.cost)] if score.own else []
+        known += [mended.repair for mended in found if mended.repair is not None and mended.whole]
         found.append(shop.mended(score.design, one, known))
     return found
 

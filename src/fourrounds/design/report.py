@@ -104,6 +104,8 @@ def _lines(score: Score, mended: Sequence[Mended]) -> list[str]:
         worlds = dict.fromkeys(inert(one.trial.name, 80) for one in score.checks if one.problem == problem)
         lines.append(f"Not run in {', '.join(worlds)}: {inert(problem)}.")
     lines += [_broken(one, budget) for one in mended if not one.broken.problem]
+    if score.own and score.broken:
+        lines.append("What would have held has the declared analysis in place of yours.")
     if not score.broken:
         lines.append("No world broke the design.")
     return lines

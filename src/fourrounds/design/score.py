@@ -100,7 +100,8 @@ class Score:
     """The score of a design; ``total`` and ``parts`` (by name, those that the key checks) from 0 to 1.
 
     ``checks`` are all that was measured, empty where nothing was run; then ``problem`` says why. ``cost`` is
-    the highest mean price over the worlds, ``outcomes`` those of each world that was run, ``sims`` in each.
+    the highest mean price over the worlds, ``outcomes`` those of each world that was run, ``sims`` in each;
+    ``own`` whether an analysis of the learner's own was in place of the declared one.
     """
 
     key: Key
@@ -111,6 +112,7 @@ class Score:
     cost: float
     problem: str = ""
     sims: int = SIMS
+    own: bool = False
     outcomes: Mapping[str, Runs] = field(default_factory=dict, repr=False)
 
     @property
@@ -176,7 +178,8 @@ def score(
     parts = _parts(checks, asked, {trial.name: outcomes.get(trial.name) for trial in asked.trials}, sims)
     total = sum(asked.weights[name] * value for name, value in parts.items())
     total /= sum(asked.weights[name] for name in parts)
-    return Score(asked, declared, total, parts, checks, price, sims=sims, outcomes=outcomes)
+    own = analyse is not None
+    return Score(asked, declared, total, parts, checks, price, sims=sims, own=own, outcomes=outcomes)
 
 
 def _nothing(key: Key, design: Design, price: float, problem: str) -> Score:
