@@ -329,6 +329,10 @@ def test_the_planned_cost_is_that_of_all_looks_in_the_dearest_world() -> None:
     key = load_key(small(two_runs(price_run=1.0), two_runs(1.0, price_run=3.0), budget=1000))
     design = simple(20, stopping=Stopping(4, "seeds", "obrien_fleming"))
     assert planned_cost(design, key) == 120
+    # Stopped early it has cost less, but the money had to be there.
+    found = score(plain(design), None, key, SIMS)
+    assert found.cost == 120
+    assert max(runs.cost.mean() for runs in found.outcomes.values()) < 119
 
 
 def test_reruns_are_paid_for() -> None:

@@ -54,7 +54,7 @@ def _plain(value: Any, what: str, depth: int, seen: list[int]) -> None:
         if len(value) > MOST_TEXT:
             raise DesignError(f"{what} has {len(value)} characters: say it in at most {MOST_TEXT}")
     elif kind is int or kind is float:
-        if abs(value) > LARGEST_NUMBER or value != value:
+        if abs(value) > LARGEST_NUMBER:
             raise DesignError(f"{what} must be a number of at most {LARGEST_NUMBER:g}")
     elif kind is not bool and value is not None:
         raise DesignError(
