@@ -4,7 +4,9 @@
     >>> print(diagnose(Design(), [worlds.null(), worlds.true_effect(0.1)]))
 
 A :class:`Design` is made of parts (:mod:`~fourrounds.design.parts`); a :class:`World` is what is true of
-nature (:mod:`~fourrounds.design.worlds`). NumPy alone is imported, since answers use this in their sandbox.
+nature (:mod:`~fourrounds.design.worlds`), and a bank world (:mod:`~fourrounds.design.bank`) resamples real
+runs. NumPy alone is imported, since answers use this in their sandbox. What scores a design against a key
+(:mod:`~fourrounds.design.score`) is imported by who needs it.
 """
 
 from fourrounds.design import power, worlds
