@@ -21,7 +21,7 @@ from fourrounds.design.worlds import World
 
 SIMS = 300
 _FEWEST, _SCORES = 100, 3_000_000
-"""Large designs are tried with fewer simulations, about this many scores in all."""
+"""Large designs are tried with fewer simulations, about this many scores in all their looks."""
 _SEEDS = (2, 3, 5, 8, 12, 20, 30)
 _TIMES = (2, 4, 8)
 
@@ -269,6 +269,7 @@ class _Shop:
     def _examined(self, design: Design, trial: Trial) -> list[Checked]:
         evaluation = design.evaluation
         size = len(design.arms) * max(design.runs) * sum(evaluation.strata.values()) * evaluation.items
+        size *= len(design.metrics) * design.stopping.looks
         sims = max(_FEWEST, min(self.sims, _SCORES // size))
         try:
             with np.errstate(all="ignore"):
