@@ -180,10 +180,11 @@ def test_a_design_in_a_bank_world_loads_the_table_and_no_more() -> None:
     assert not {name.partition(".")[0] for name in loaded} & {"torch", "scipy", "sklearn", "matplotlib"}
 
 
-def test_a_critique_loads_numpy_and_nothing_else_of_the_project() -> None:
+def test_a_critique_loads_the_lab_and_nothing_else_of_the_project() -> None:
     loaded = loaded_by("import fourrounds.critique, fourrounds.critique.critics")
-    mine = {name for name in loaded if name.startswith("fourrounds.")}
-    assert {name.split(".")[1] for name in mine} == {"critique"}
+    mine = {name.removeprefix("fourrounds.") for name in loaded if name.startswith("fourrounds.")}
+    others = {name for name in mine if not name.startswith("critique")}
+    assert others == {"runbank", *(f"runbank.{name}" for name in ("families", "store", "table", "lab"))}
     assert not {"scipy", "matplotlib", "IPython", "pandas"} & loaded
 
 
