@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from critique_keys import draw_exam
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_critique_key import DATA
 from test_critique_score import EXAMS, TOY, file
 
-from fourrounds.critique import load_key, model_answer, report, score
+from fourrounds.critique import KeyFault, load_key, model_answer, report, score
 from fourrounds.critique.report import HUMAN, major_recall
 
 MIXED = {
@@ -138,3 +139,13 @@ def test_every_drawn_key_is_reported_in_full() -> None:
         exam = draw_exam(seed)
         text = str(report(score(model_answer(exam.key), exam.key), exam.key))
         assert text.count("✓ found") == len(exam.key.flaws)
+
+
+def test_of_a_published_paper_nothing_is_called_planted() -> None:
+    key = load_key({**DATA, "published": True})
+    told = str(report(score(model_answer(key), key), key))
+    assert "What the key holds" in told
+    assert "Nobody planted them" in told
+    assert "planted flaw" not in told
+    with pytest.raises(KeyFault, match="published: must be true or false"):
+        load_key({**DATA, "published": "yes"})

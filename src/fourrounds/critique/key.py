@@ -91,7 +91,8 @@ class Key:
 
     ``claim`` maps each slot to the accepted options and their credit, ``judgements`` each of
     :data:`JUDGEMENTS` that the paper allows to judge to the accepted answers and theirs, ``verdict``
-    likewise. In each, some answer has credit 1.
+    likewise. In each, some answer has credit 1. ``published`` is whether the paper is a real one, whose
+    weaknesses nobody planted.
     """
 
     paper: str
@@ -101,6 +102,7 @@ class Key:
     claim: Mapping[str, Mapping[str, float]]
     judgements: Mapping[str, Mapping[str, float]]
     verdict: Mapping[str, float]
+    published: bool = False
 
     @property
     def sound(self) -> bool:
@@ -134,7 +136,7 @@ def load_key(data: Any) -> Key:
     Parameters
     ----------
     data : dict with ``paper``, ``verdict`` and, each if there is something to say, ``flaws``, ``decoys``,
-        ``fair``, ``claim``, ``judgements``; the fields are those of the classes above, places in the form
+        ``fair``, ``claim``, ``judgements``, ``published``; the fields are those of the classes above, places in the form
         of :mod:`fourrounds.critique.places`, ``classes`` of a flaw as ``{class: share}`` without the class
         itself
 
@@ -149,7 +151,10 @@ def load_key(data: Any) -> Key:
         except ValueError as error:
             raise KeyFault(f"the key is not JSON: {error}") from error
     fields = _fields(
-        data, "the key", ("paper", "verdict"), ("flaws", "decoys", "fair", "claim", "judgements")
+        data,
+        "the key",
+        ("paper", "verdict"),
+        ("flaws", "decoys", "fair", "claim", "judgements", "published"),
     )
     flaws = tuple(
         _planted(one, f"flaws[{n}]") for n, one in enumerate(_items(fields.get("flaws", []), "flaws"))
@@ -158,6 +163,9 @@ def load_key(data: Any) -> Key:
         _decoy(one, f"decoys[{n}]") for n, one in enumerate(_items(fields.get("decoys", []), "decoys"))
     )
     fair = tuple(_fair(one, f"fair[{n}]") for n, one in enumerate(_items(fields.get("fair", []), "fair")))
+    published = fields.get("published", False)
+    if type(published) is not bool:
+        _fault("published", "must be true or false")
     if len(flaws) > MOST_FLAWS:
         _fault("flaws", f"there are {len(flaws)}, and {MOST_FLAWS} at most can be scored")
     key = Key(
@@ -168,6 +176,7 @@ def load_key(data: Any) -> Key:
         claim=_claim(fields.get("claim", {})),
         judgements=_judgements(fields.get("judgements", {})),
         verdict=_credits(fields["verdict"], "verdict", words(Verdict)),
+        published=published,
     )
     _ids([*flaws, *decoys])
     _disjoint(key)

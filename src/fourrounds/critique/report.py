@@ -95,8 +95,10 @@ def _planted(score: Score, key: Key) -> Shown:
                 correcting(flaw),
             )
         )
-    head = ("", "planted flaw", "where it shows", "severity", "yours", "correcting it")
-    return table(head, rows, "What was planted")
+    what, title = (
+        ("weakness", "What the key holds") if key.published else ("planted flaw", "What was planted")
+    )
+    return table(("", what, "where it shows", "severity", "yours", "correcting it"), rows, title)
 
 
 def _recall(score: Score, key: Key) -> Shown:
@@ -104,6 +106,11 @@ def _recall(score: Score, key: Key) -> Shown:
     if not planted:
         return paragraph(
             "No major flaw was planted, so there is no recall to set beside that of other readers."
+        )
+    if key.published:
+        return paragraph(
+            f"You found {found:g} of the {planted} fatal or major weaknesses that the key holds "
+            f"({found / planted:.0%}). Nobody planted them: they are what careful readers said."
         )
     return paragraph(
         f"You found {found:g} of {planted} planted fatal or major flaws ({found / planted:.0%}). "
@@ -144,7 +151,10 @@ def _become(judged: Judged, filed: Mapping[str, str], key: Key, reveal: bool) ->
     if judged.status is Status.REPEAT:
         return "a repeat", "another finding has met this flaw already: a flaw is filed once"
     if judged.status is Status.FAIR:
-        return "a fair remark", "true of the paper, though it was not planted: it earns and costs nothing"
+        return (
+            "a fair remark",
+            "true of the paper, though the key does not ask for it: it earns and costs nothing",
+        )
     if judged.status is Status.NEAR_MISS and reveal and flaw is not None:
         if flaw.class_share(filed["flaw"]) > 0:
             return "a near miss", f"it is there, but elsewhere: {'; '.join(map(str, flaw.places))}"
