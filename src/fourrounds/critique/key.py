@@ -136,9 +136,9 @@ def load_key(data: Any) -> Key:
     Parameters
     ----------
     data : dict with ``paper``, ``verdict`` and, each if there is something to say, ``flaws``, ``decoys``,
-        ``fair``, ``claim``, ``judgements``, ``published``; the fields are those of the classes above, places in the form
-        of :mod:`fourrounds.critique.places`, ``classes`` of a flaw as ``{class: share}`` without the class
-        itself
+        ``fair``, ``claim``, ``judgements``, ``published``; the fields are those of the classes above, places
+        in the form of :mod:`fourrounds.critique.places`, ``classes`` of a flaw as ``{class: share}`` without
+        the class itself
 
     Raises
     ------
