@@ -9,6 +9,7 @@ critique (``my-critique``), the key (``key``), and in the debrief what was plant
 from __future__ import annotations
 
 import json
+import math
 import pprint
 from collections.abc import Mapping
 from importlib import import_module
@@ -20,6 +21,7 @@ from fourrounds.critique import Flaw, Severity, Verdict, model_answer
 from fourrounds.critique.answer import CHOICES, SLOTS
 from fourrounds.critique.places import told
 from fourrounds.critique.report import correcting
+from fourrounds.critique.trial import true_effect
 from fourrounds.runbank import FAMILIES
 from papers.press import Form, attachments
 
@@ -99,12 +101,15 @@ def _rules(made: Form) -> str:
     columns = ", ".join(f"`results[{name!r}]`" for name in trial.factors)
     lists = "a list of names" if len(trial.factors) == 1 else "lists of names"
     metric = FAMILIES[trial.family].metric
+    # In half points, so that the text does not give away a twin by its effect.
+    least = math.floor(200 * min(true_effect(trial, one.factors) for one in trial.twins if one.true)) / 2
     return RULES.format(
         ours=ours,
         theirs=theirs,
         columns=columns,
         lists=lists,
         metric=metric,
+        least="one point" if least == 1 else f"{least:g} points",
         fair=f"{trial.fair:g}",
         budget=f"{trial.budget:g}",
         widest=f"{100 * trial.widest:g}",
@@ -121,7 +126,7 @@ The question is always the same: is *{ours}* better than *{theirs}* in mean test
 prefers? The effect is that difference, between −1 and 1, and `low` to `high` is a 95% interval of it.
 
 Your experiment is run on real slices of the bank in which the answer is known from all 30 seeds and every learning rate: on the paper's own runs, and on *twins*, where the
-two names stand for other configurations. In half of them the first is really better, by two points or more; in the other half it is no better, or worse. Learning rates
+two names stand for other configurations. In half of them the first is really better, by {least} or more; in the other half it is no better, or worse. Learning rates
 and sizes of effects differ, names and columns do not, and each slice has seeds and test items of its own.
 
 - *Separation*: how far your verdicts tell the two halves apart. *Supported* where it is better and *not supported* where it is not count 1, *undecidable* counts one half in both.

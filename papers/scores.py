@@ -59,7 +59,7 @@ def notebooks(source: Path) -> list[Notebook]:
 
 def best(critiques: Sequence[Mapping[str, Any]], key: Key) -> float:
     """The largest share of the critique's points that one of the critiques gets."""
-    return max(score(one, key, most_findings=MOST).critique for one in critiques)
+    return max((score(one, key, most_findings=MOST).critique for one in critiques), default=0.0)
 
 
 def shares(one: Notebook) -> dict[str, tuple[float, float]]:
