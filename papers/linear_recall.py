@@ -167,6 +167,11 @@ class Protocol:
         wide, narrow = (self.results("linear", 16, width).correct for width in (32, 16))
         return (wide.astype(float) - narrow).reshape(SEEDS, -1, 16).mean((0, 2))
 
+    def removed(self) -> list[float]:
+        """The share of the errors of width 16 that width 32 does not make, by number of pairs."""
+        narrow, wide = ([1 - self.results("linear", p, d).test.mean() for p in PAIRS] for d in (16, 32))
+        return [1 - float(w / n) for n, w in zip(narrow, wide, strict=True)]
+
     # -- what is asked of the authors
 
     def agrees(self) -> bool:
@@ -181,7 +186,7 @@ class Protocol:
         if any(self.rate("linear", *arm) in (0.003, 0.3) for arm in product(PAIRS, WIDTHS)):
             return False
         gains = [float(self.gaps(("linear", pairs, (16, 32))).mean()) for pairs in PAIRS]
-        if gains != sorted(gains):
+        if gains != sorted(gains) or self.removed() != sorted(self.removed()):
             return False
         short = [self.short_gaps(pairs) for pairs in PAIRS]
         short.append(self.short(16, 2) - self.results("linear", 16, 16).test)
@@ -554,7 +559,7 @@ class _Writer:
             f"the smallest. The search uses {SEARCHED} seeds that are used for nothing else; results are those of "
             f"{SEEDS} others, whose number was fixed before.{more} A seed sets initial parameters, data and order, and "
             "all arms share the seeds, so that differences are taken seed by seed. We give their mean, the 95% "
-            "interval by Student's t, and the exact sign-flip test: the share of the 1,024 ways to give the "
+            "interval by Student's t (differences are taken before rounding), and the exact sign-flip test: the share of the 1,024 ways to give the "
             f"{SEEDS} differences a sign that have a mean at least as far from zero. The doublings of Table 2 are all "
             f"that the grid has. Their {len(STEPS)} p-values are corrected by the method of Holm (1979). Every run that "
             "was started is counted; among the results none diverged."
@@ -597,12 +602,13 @@ class _Writer:
 
     def grid(self) -> str:
         gains = [100 * float(self.p.gaps(("linear", pairs, (16, 32))).mean()) for pairs in PAIRS]
+        shares = [100 * share for share in self.p.removed()]
         held = [step for step, (_, p) in zip(STEPS, self.p.tests, strict=True) if p < 0.05]
         others = [step_name(step) for step in held if step[0] != "linear"]
         more = (
             "No other row does."
             if not others
-            else f"Of the others, {'; '.join(others)} {'does' if len(others) == 1 else 'do'}."
+            else f"Of the others, {'; '.join(others)} {'passes' if len(others) == 1 else 'pass'}."
         )
         overlap = ""
         if self.has("overlap"):
@@ -619,6 +625,7 @@ class _Writer:
             "### 4.2 All widths and numbers of pairs\n\n"
             f"Table 2 has every doubling of the grid. From width 16 to 32 linear attention gains {gains[0]:.1f}, "
             f"{gains[1]:.1f} and {gains[2]:.1f} points with 4, 8 and 16 pairs: the more there is to recall, the more. "
+            f"Of the errors of width 16 this removes {shares[0]:.0f}%, {shares[1]:.0f}% and {shares[2]:.0f}%. "
             f"From width 8 to 16 it gains more still. All six rows pass at the 5% level after correction; the p-value "
             f"of 0.0020 is the smallest that ten pairs can have, 2 of 1,024. {more}{overlap}"
         )
@@ -752,9 +759,9 @@ class _Writer:
             wide = self.mean("linear", 16, 32)
             return 100 * (self.mean("softmax", 16, 16) - wide), 100 * (max(others) - wide)
 
-        def passed() -> tuple[float, float]:
+        def corrected() -> tuple[float, float]:
             ours = [pair for step, pair in zip(STEPS, p.tests, strict=True) if step[0] == "linear"]
-            return float(sum(a < 0.05 for a, _ in ours)), float(sum(b < 0.05 for _, b in ours))
+            return 100 * max(a for a, _ in ours), 100 * max(b for _, b in ours)
 
         found = [
             Decoy(
@@ -784,10 +791,10 @@ class _Writer:
                 "eighteen",
                 ({"table": "2"}, {"section": "4.2"}),
                 ("multiple_comparisons", "cherry_picked_tasks"),
-                "every doubling of the grid is shown and all are corrected together: of the six rows of linear "
-                "attention {before} pass without Holm's correction and {after} with it",
-                passed,
-                0.0,
+                "every doubling of the grid is shown and all are corrected together: the largest of the six p-values of "
+                "linear attention is {before}% by itself and {after}% after Holm's correction, both below 5%",
+                corrected,
+                4.8,
             ),
             Decoy(
                 "gains_nothing",
@@ -890,7 +897,14 @@ class _Writer:
                 "classes": ["dated_baseline", "missing_control"],
             },
             {
-                "places": [{"section": "4.1"}, {"figure": "1"}, {"section": "6"}],
+                "places": [
+                    {"section": "3.2"},
+                    {"section": "4.1"},
+                    {"figure": "1"},
+                    {"section": "6"},
+                    {"appendix": "C"},
+                    {"table": "6"},
+                ],
                 "classes": ["unequal_training"],
             },
             {
@@ -899,6 +913,7 @@ class _Writer:
                     {"section": "6"},
                     {"section": "Abstract"},
                     {"section": "1"},
+                    {"section": "3.1"},
                     {"table": "1", "column": "state"},
                 ],
                 "classes": ["confounded_ablation", "one_at_a_time_ablation", "missing_control"],
@@ -908,6 +923,19 @@ class _Writer:
                 "classes": ["no_variance", "pseudo_replication"],
             },
             {"places": [{"section": "3.3"}, {"section": "4.1"}], "classes": ["wrong_pairing"]},
+            {
+                "places": [{"section": "4.2"}, {"table": "2"}, {"section": "5.1"}],
+                "classes": ["metric_not_claim"],
+            },
+            {
+                "places": [
+                    {"section": "3.3"},
+                    {"figure": "1"},
+                    *({"table": "2", "row": step_name(step)} for step in STEPS if step[0] == "softmax"),
+                    *([] if self.has("overlap") else [{"figure": "2"}]),
+                ],
+                "classes": ["wrong_error_bars"],
+            },
             {
                 "places": [{"table": "6"}, {"appendix": "C"}, {"section": "6"}],
                 "classes": ["multiple_comparisons"],

@@ -133,6 +133,19 @@ def test_table_2(drawn: tuple[Form, list[int]]) -> None:
         assert text == f"{raised:.3f}"
 
 
+def test_the_share_of_errors_that_width_removes(drawn: tuple[Form, list[int]]) -> None:
+    made, order = drawn
+    due = []
+    for pairs in PAIRS:
+        arms = [("linear", pairs, width) for width in (16, 32)]
+        right = [int(column(arm, read(made, arm), "correct", order[3:13]).sum()) for arm in arms]
+        wrong = [10 * RECALL.n_test - count for count in right]
+        due.append(f"{100 * (wrong[0] - wrong[1]) / wrong[0]:.0f}%")
+    text = made.sections[3].parts[3]
+    assert isinstance(text, str)
+    assert f"this removes {due[0]}, {due[1]} and {due[2]}." in text
+
+
 def test_table_4(drawn: tuple[Form, list[int]]) -> None:
     made, order = drawn
     for name, arm in (
