@@ -678,9 +678,9 @@ class _Writer:
         outward = self.has("search")
         counts = [len(self.p.tried("linear", 16, width)) for width in (16, 32)]
         tried = (
-            f"By the rule of Section 3.3 the two arms of the claim have tried {counts[0]} and {counts[1]} rates. "
+            f"By the rule of Section 3.3 the two arms of the claim have tried {counts[0]} and {counts[1]} rates (Table 3). "
             if outward
-            else "Every arm has tried five rates. "
+            else "Every arm has tried five rates (Table 3). "
         )
         return (
             f"{tried}A search trains each rate with the {SEARCHED} seeds of the search. Table 4 shows what it is worth "
@@ -1007,7 +1007,7 @@ class _Writer:
                 ),
                 Section("6", "Discussion", (self.discussion(),)),
                 Section("A", "Search spaces", (self.appendix_a(), self.table3(), self.table4())),
-                Section("B", "All runs", (self.table5(),)),
+                Section("B", "All runs", ("Table 5 lists the runs that Table 1 summarises.", self.table5())),
                 Section("C", "Compute and dates", (self.appendix_c(), self.table6())),
             ),
             planted=planted,
