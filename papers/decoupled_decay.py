@@ -827,7 +827,6 @@ class _Writer:
                     {"table": "5", "row": ours},
                     {"table": "4", "column": "chosen by"},
                     {"table": "4", "column": "epochs"},
-                    {"table": "2", "row": ours},
                     {"appendix": "A"},
                 ),
                 "AdamW's learning rate and epoch were chosen on the test images, run by run. Chosen by validation, one "
@@ -923,6 +922,10 @@ class _Writer:
             remarks.append({"places": [{"table": "2"}, {"section": "5.1"}], "classes": ["no_variance"]})
         if s.headline == "stopped":
             remarks.append({"places": [{"table": "2"}, {"section": "5.1"}], "classes": ["unequal_training"]})
+        if s.headline == "chosen":
+            remarks.append(
+                {"places": [{"table": "2"}, {"section": "5.1"}], "classes": ["test_set_selection"]}
+            )
         if s.headline == "best":
             remarks.append({"places": [{"section": "4"}], "classes": ["wrong_pairing"]})
         if not s.bars:
