@@ -1,4 +1,4 @@
-"""The truth of ``large_batches``: bootstrap intervals against SciPy's, optional stopping against its t tests."""
+"""The truth of ``large_batches``: bootstrap intervals against SciPy's, stopping against its t tests."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_a_deviation_of_zero() -> None:
 
 
 def test_what_the_text_says_of_looking_after_every_seed() -> None:
-    """15% false positives from five to twelve seeds, and differences 1.7 times those of all twelve; 5% at a number
+    """15% false positives from five to twelve seeds, with differences 1.7 times those of all; 5% at a number
     that is fixed."""
     nothing = np.random.default_rng(0).normal(size=(20000, 12))
     critical = np.concatenate([[np.nan], stats.t.ppf(0.975, np.arange(1, 12))])
