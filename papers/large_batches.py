@@ -891,7 +891,7 @@ class _Writer:
                     not falls,
                     lambda: (p.lower(), p.lower_of_all()),
                     unit=NUMBER,
-                    classes={"no_variance": 0.5, "regression_to_mean": 0.25},
+                    classes={"regression_to_mean": 0.25},
                 )
             )
         if s.rate:
@@ -960,7 +960,7 @@ class _Writer:
                     True,
                     lambda: (self.projector_gap(p), self.projector_gap(p.without(best=False))),
                     headline=False,
-                    classes={"test_set_selection": 0.5, "confounded_ablation": 0.5, "survivorship": 0.25},
+                    classes={"test_set_selection": 0.5, "survivorship": 0.25},
                 )
             )
         if s.control:
@@ -1000,7 +1000,7 @@ class _Writer:
                     lambda: (self.drawn_end(), 100 * self.mean(256)),
                     headline=False,
                     signed=False,
-                    classes={"test_set_selection": 0.5, "no_variance": 0.5},
+                    classes={"test_set_selection": 0.5},
                 )
             )
         if s.plot == "bars":
@@ -1017,7 +1017,6 @@ class _Writer:
                     headline=False,
                     signed=False,
                     unit="times the length",
-                    classes={"no_variance": 0.5},
                 )
             )
         if s.scope:
@@ -1142,6 +1141,8 @@ class _Writer:
         results = [{"table": "1"}, {"section": "4.1"}, {"section": "2"}, {"section": "6"}]
         remarks: list[dict[str, Any]] = [
             {"places": [{"section": "3.1"}], "classes": ["label_noise", "group_leak", "near_duplicates"]},
+            {"places": results, "classes": ["label_noise"]},
+            {"places": [{"section": "5"}, {"section": "6"}, {"table": "3"}], "classes": ["missing_control"]},
             {"places": [{"section": "3.3"}, {"section": "2"}, *everywhere], "classes": ["metric_not_claim"]},
             # A larger batch has more negatives, fewer updates and more similarities to compute.
             {"places": results, "classes": ["confounded_ablation", "one_at_a_time_ablation"]},
@@ -1150,7 +1151,14 @@ class _Writer:
                 "classes": ["unequal_compute"],
             },
             {
-                "places": [*results, {"table": "2"}, {"section": "4.2"}, {"table": "3"}, {"section": "5.1"}],
+                "places": [
+                    *results,
+                    {"table": "2"},
+                    {"section": "4.2"},
+                    {"section": "3.3"},
+                    {"table": "3"},
+                    {"section": "5.1"},
+                ],
                 "classes": ["no_variance"],
             },
             {"places": [{"figure": "1"}, {"figure": "2"}], "classes": ["no_variance", "wrong_error_bars"]},
