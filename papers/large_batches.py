@@ -815,7 +815,7 @@ class _Writer:
             text = "A search takes every learning rate of the grid with the first five seeds, at each temperature."
         else:
             text = "A search takes every learning rate of the grid with the first five seeds, for each setting of a table."
-        return f"Batch sizes share optimiser, encoder, augmentation and probe. {text} Epochs are those of the runs that are reported."
+        return f"Batch sizes share optimiser, encoder, augmentation and probe (Table 5). {text} Epochs are those of the runs that are reported."
 
     def appendix_c(self) -> str:
         flops = [
