@@ -10,5 +10,5 @@ something is wrong, and which real runs the authors made, so another number is a
 ``python -m papers render low_rank --form 1`` writes a form into the source notebook.
 """
 
-SLUGS = ("low_rank", "linear_recall", "decoupled_decay", "large_batches")
+SLUGS = ("low_rank", "linear_recall", "decoupled_decay", "large_batches", "sampled_negatives")
 """The specs."""
