@@ -18,7 +18,8 @@ ablation     the row without the correction has another sampler, or fewer negati
              numbers of negatives the favourable one is shown
 scope        the claim is about any sampler and any batch
 bars         the column SD holds standard errors
-control      neither BM25 nor the untrained towers are shown; always
+control      the untrained towers are not shown; always
+bm25         BM25 is not shown; always
 ============ ==================================================================================
 """
 
@@ -77,7 +78,7 @@ KINDS = (
 def sites(number: int) -> Sites:
     """The sites of a form: 0 is the published one, and no other is like it."""
     if number == 0:
-        return Sites(ZIPF, True, "fair", True, "sampler", True, True)
+        return Sites(ZIPF, True, "fair", True, "sampler", True, False)
     kind = KINDS[(number - 1) % len(KINDS)]
     return replace(kind, bars=kind.bars or bool(np.random.default_rng(number).integers(2)))
 
@@ -165,6 +166,10 @@ class Protocol:
     def bm25(self) -> float:
         return float(self.authors.runs(BM25, 0.0).test.mean())
 
+    def over(self, level: float) -> float:
+        """The mean of the corrected runs of Table 1 less a level, in points."""
+        return 100 * (float(self.main(True).mean()) - level)
+
     def fits(self) -> bool:
         """Whether these five seeds show what the paper prints, and, put right, what all thirty show.
 
@@ -175,10 +180,20 @@ class Protocol:
         truth = [self.without(leak=leak).searched(s.sampler) for leak in {s.leak, False}]
         right = all(gap > 0.8 for gap in truth) if s.sampler == ZIPF else all(gap < -0.2 for gap in truth)
         shown = self.gain > max(1.0, truth[0] + 0.8)
-        second = self.second_gain > 1 if s.sampler == SENTENCES or s.ablation != "clean" else True
+        little = s.sampler == ZIPF and s.ablation == "clean"
+        second = abs(self.second_gain) < 2 if little else self.second_gain > 1
         even = self.searched(SENTENCES) < 0 and self.searched(SENTENCES, 127) < 0
-        trained = self.level() - self.without(leak=False).level() > 3
-        return right and shown and second and even and (trained or not s.leak)
+        leaks = not s.leak or self.level() - self.without(leak=False).level() > 3
+        control = self.over(self.untrained) < self.gain - 0.3
+        return right and shown and second and even and leaks and control and self.adds_up()
+
+    def adds_up(self) -> bool:
+        """Whether the printed differences are those of the printed values, to the last digit."""
+        pairs = (
+            (self.gain, self.reported(True), self.reported(False)),
+            (self.second_gain, float(self.second_runs(True).mean()), float(self.second_runs(False).mean())),
+        )
+        return all(f"{gap:.1f}" == f"{float(percent(a)) - float(percent(b)):.1f}" for gap, a, b in pairs)
 
 
 def form(number: int) -> Form:
@@ -691,13 +706,34 @@ class _Writer:
                 {"figure": "1"},
                 {"table": "3"},
             ),
-            "Neither the towers as initialised nor BM25 are shown. The paper's gain is {before} points; over the untrained "
-            "towers the mean of the corrected runs is {after} points ahead, and BM25 finds "
-            + f"{percent(p.bm25)}%: less training is what helps here",
+            "The towers as initialised are not shown. Corrected towers are {before} points ahead of what is shown, and the mean "
+            "of their runs is {after} points ahead of towers that were never trained "
+            f"({percent(p.untrained)}%)",
             True,
-            lambda: (p.gain, 100 * (float(p.main(True).mean()) - p.untrained)),
+            lambda: (p.gain, p.over(p.untrained)),
             headline=False,
             classes={"dated_baseline": 0.5},
+        )
+        add(
+            "bm25",
+            "dated_baseline",
+            "minor",
+            (
+                {"table": "1"},
+                {"section": "4"},
+                {"section": "1"},
+                {"section": "2"},
+                {"section": "3.2"},
+                {"section": "6"},
+                {"section": "Abstract"},
+                {"table": "4"},
+            ),
+            f"BM25, which is decades older and needs no training, finds {percent(p.bm25)}%. Corrected towers are "
+            "{before} points ahead of what is shown, and {after} of BM25; the claim is about towers among themselves",
+            True,
+            lambda: (p.gain, p.over(p.bm25)),
+            headline=False,
+            classes={"missing_control": 0.5},
         )
         if s.ablation in ("sampler", "negatives"):
             what = "another sampler" if s.ablation == "sampler" else "a quarter of the negatives"
@@ -849,15 +885,21 @@ class _Writer:
                 ["cherry_picked_tasks", "mix_shift", "metric_not_claim"],
             ),
             ([{"table": "2"}, {"section": "5.1"}], ["no_variance", "one_at_a_time_ablation"]),
-            ([{"section": n} for n in ("Abstract", "1", "6")], ["missing_control", "dated_baseline"]),
+            ([{"section": n} for n in ("5", "3.3")], ["missing_control", "dated_baseline"]),
             ([{"section": "3.2"}], ["over_generalised"]),
         ]
         # At one learning rate the correction never helps: whoever says so of the rates is right.
         steps: list[Place] = [{"table": "1"}, {"figure": "1"}, {"section": "4"}, {"section": "6"}]
         found.append((steps, ["confounded_ablation", "unequal_training", "metric_not_claim", "no_variance"]))
         found.append(([{"table": "3"}, {"section": "5.2"}], ["confounded_ablation", "missing_control"]))
+        # Validation documents come from the packages of training, which is no test of new ones.
+        found.append(([{"section": "3.3"}], ["group_leak", "near_duplicates"]))
         if not s.leak:
-            found.append(([{"section": "3.1"}, {"section": "3.3"}], ["group_leak", "near_duplicates"]))
+            found.append(([{"section": "3.1"}], ["group_leak", "near_duplicates"]))
+        found.append(([{"table": "1"}, {"section": "4"}], ["wrong_pairing", "multiple_comparisons"]))
+        found.append(([{"table": "4"}], ["over_generalised", "cherry_picked_tasks", "missing_control"]))
+        if s.best or s.bars:
+            found.append(([{"table": "1"}, {"section": "4"}], ["impossible_number"]))
         if not s.scope:
             over: list[Place] = [{"section": "Abstract"}, {"section": "1"}, {"section": "6"}]
             found.append((over, ["over_generalised"]))
@@ -946,9 +988,11 @@ class _Writer:
             "ran": {"partly": 1.0, "yes": 0.5, "no": 0.5}
             if s.rate == "fair" and not s.leak
             else {"no": 1.0, "partly": 0.5},
-            "baseline": {"less_tuned": 1.0, "dated": 0.5}
-            if s.rate != "fair"
-            else {"dated": 1.0, "fair": 0.25},
+            "baseline": {
+                "untuned": {"less_tuned": 1.0, "dated": 0.5},
+                "test": {"less_tuned": 1.0, "dated": 1.0},
+                "fair": {"dated": 1.0, "fair": 0.25},
+            }[s.rate],
             "ablation": {"confounded": 1.0, "incomplete": 0.25}
             if s.ablation in ("sampler", "negatives")
             else {"incomplete": 1.0, "isolates": 0.25},
