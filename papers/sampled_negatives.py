@@ -28,7 +28,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import count
 from typing import Any
 
 import numpy as np
@@ -42,6 +41,8 @@ SEEDS, FEW_SEEDS = 5, 3
 ITEMS, CANDIDATES = 400, 2000
 STARTED = 0.01
 """The learning rate that plain towers have where it is not searched."""
+MOST_DRAWS = 500
+"""How many sets of seeds are tried for a form; about twenty are needed."""
 OURS, THEIRS = "corrected towers", "plain towers"
 ZIPF, SENTENCES = "Zipf", "sentences"
 SAMPLERS: dict[str, Config] = {ZIPF: {"popularity": "zipf"}, SENTENCES: {"popularity": "sentences"}}
@@ -198,11 +199,11 @@ class Protocol:
 
 def form(number: int) -> Form:
     """A form of the paper; its sites and the authors' runs follow from ``number``."""
-    for draw in count():
+    for draw in range(MOST_DRAWS):
         protocol = Protocol(Authors("retrieval", (number, draw), SEEDS), sites(number))
         if protocol.fits():
-            break
-    return _Writer(protocol, number).form()
+            return _Writer(protocol, number).form()
+    raise ValueError(f"no authors of form {number} fit in {MOST_DRAWS} draws")
 
 
 DRAWN = {ZIPF: "by Zipf's law", SENTENCES: "by the number of their sentences"}
