@@ -1288,7 +1288,7 @@ class _Writer:
                 ),
                 Section("6", "Discussion", (self.discussion(),)),
                 Section("A", "Search spaces", (self.appendix_a(), self.table5())),
-                Section("B", "All runs", (self.table6(), self.table7())),
+                Section("B", "All runs", ("Tables 6 and 7 list the runs.", self.table6(), self.table7())),
                 Section("C", "Dates and compute", (self.appendix_c(),)),
             ),
             planted=self.planted(),

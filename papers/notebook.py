@@ -131,7 +131,7 @@ and sizes of effects differ, names and columns do not, and each slice has seeds 
 
 - *Separation*: how far your verdicts tell the two halves apart. *Supported* where it is better and *not supported* where it is not count 1, *undecidable* counts one half in both.
   A verdict that does not look at the results gets nothing.
-- *Intervals*: half of the points hang on intervals that hold the effect; 80% of them must, for all of it. An interval wider than {widest} points holds nothing.
+- *Intervals*: half of the points hang on intervals that hold the effect; 70% of them must, for all of it. An interval wider than {widest} points holds nothing.
 - *Cost*: up to {fair} reference runs cost nothing; beyond that the score falls with the square root of the cost. Beyond {budget} nothing is run.
 
 ### The critique, and how it is judged
