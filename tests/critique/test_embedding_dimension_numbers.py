@@ -118,6 +118,22 @@ def test_the_trigonometric_curve_has_unit_length_and_larger_margins() -> None:
     assert margin.min() > 100 * 2.4e-7
 
 
+def test_the_trigonometric_curve_in_the_setting_of_the_free_search() -> None:
+    """Unit length, float32, 4 dimensions: 100 documents, where the free search stopped at 10."""
+    n, pairs = 100, every_pair(100)
+    angles = 2 * np.pi * np.arange(n) / n
+    documents = np.stack([np.cos(angles), np.sin(angles), np.cos(2 * angles), np.sin(2 * angles)], axis=1)
+    a, b = (angles[np.array(list(itertools.combinations(range(n), 2)))[:, i]] for i in (0, 1))
+    queries = np.stack(
+        [np.cos(a) + np.cos(b), np.sin(a) + np.sin(b), -np.cos(a + b) / 2, -np.sin(a + b) / 2], axis=1
+    )
+    unit = [(v / np.linalg.norm(v, axis=1, keepdims=True)).astype(np.float32) for v in (documents, queries)]
+    assert TRUTH.margins(*unit, pairs)[1].all()
+    assert len(pairs) == 4950
+    assert N[D == 4] == 10
+    assert "all 4,950 pairs of 100 documents" in DEBRIEF
+
+
 def test_where_precision_ends() -> None:
     for n, low, high in ((50, 1.0, 1.0), (100, 0.95, 1.0), (200, 0.0, 0.9), (500, 0.0, 0.5)):
         assert low <= share_of_neighbours(np.linspace(-1.0, 1.0, n).astype(np.float32)) <= high
