@@ -317,3 +317,32 @@ def test_the_key_loads_as_it_stands() -> None:
     exec(cell.source, names)
     assert names["KEY"] == KEY
     assert load_key is names["load_key"]
+
+
+def lifted_curve(relevance: np.ndarray, precision: str) -> tuple[np.ndarray, np.ndarray]:
+    """The moment curve with nodes in [-1, 1], lifted by equation (6), rounded."""
+    k, nodes = int(relevance[0].sum()), np.linspace(-1.0, 1.0, relevance.shape[1])
+    documents, queries = TRUTH.on_the_sphere(*TRUTH.moment_curve(nodes, relevance, k), relevance)
+    return documents.astype(precision), queries.astype(precision)
+
+
+def one_circle(relevance: np.ndarray, precision: str) -> tuple[np.ndarray, np.ndarray]:
+    """The solution's first circle, which it keeps in float64, rounded afterwards."""
+    documents, queries = TRUTH.realise(relevance, "float64")
+    return documents.astype(precision), queries.astype(precision)
+
+
+def test_what_the_debrief_says_of_the_shares() -> None:
+    debrief = " ".join(PROBLEM.debrief.split())
+    assert "About 5 in a hundred for random documents in the fair dimensions, 20 for a dimension" in debrief
+    assert "37 for random documents in 24 to 32 dimensions" in debrief
+    assert "64 for the moment curve" in debrief
+    assert "79 for one circle" in debrief
+    shares = [
+        tried(answer, 0)[0] for answer in (one_hot, random_means(lambda k: 24), lifted_curve, one_circle)
+    ]
+    np.testing.assert_allclose(shares, [0.20, 0.37, 0.64, 0.79], atol=0.025)
+    pairs = TRUTH.all_sets(100, 2)
+    gaps = TRUTH.gaps_after_rounding(*TRUTH.realise(pairs, "float32"), pairs, "float32")
+    assert r"$1.3 \times 10^{-6}$ at 100 documents" in debrief
+    assert gaps.min() == pytest.approx(1.3e-6, rel=0.03)
