@@ -498,8 +498,8 @@ class _Writer:
             "### 3.1 Data\n\n"
             "We use the 1,797 handwritten digits of 8 × 8 pixels that come with scikit-learn, by 13 writers, with every "
             "pixel divided by 16. The images stand roughly in the order of their writers, but who wrote which is not "
-            "recorded. We cut them into 13 consecutive blocks of equal size and let a block stand for a writer. The test "
-            f"set is a fixed random half of six blocks, {ITEMS} images. From the other seven blocks each seed draws "
+            "recorded. We cut them into 13 consecutive blocks, as equal as can be, and let a block stand for a writer. The test "
+            f"set is {ITEMS} images of six blocks, drawn once. From the other seven blocks each seed draws "
             "200 images for validation and 250 others for training."
         )
 

@@ -123,16 +123,17 @@ each run), and the arrays `lr`, `seed`, `val`, `test` (the metric, {metric}, bet
 seeds are paired. It returns `decision(verdict, effect, low, high)`.
 
 The question is always the same: is *{ours}* better than *{theirs}* in mean test {metric}, each at the learning rate that its own mean validation
-prefers? The effect is that difference, between −1 and 1, and `low` to `high` is a 95% interval of it.
+prefers? The effect is that difference, between −1 and 1, and `low` to `high` is a 95% interval of it. This is not your verdict on the paper: what is true
+may be badly shown, and what is well shown of few runs may be false.
 
 Your experiment is run on real slices of the bank in which the answer is known from all 30 seeds and every learning rate: on the paper's own runs, and on *twins*, where the
-two names stand for other configurations. In half of them the first is really better, by {least} or more; in the other half it is no better, or worse. Learning rates
-and sizes of effects differ, names and columns do not, and each slice has seeds and test items of its own.
+two names stand for other configurations. In half of them the first is really better, by {least} or more; in the other half it is no better, or worse; nothing lies between. Every run counts with the metric that it ends with, also one that diverged. Learning rates
+and sizes of effects differ, names and columns do not, and each slice has seeds and test items of its own. (The seeds of the lab are not the authors' either: theirs are other runs of the same kind.)
 
 - *Separation*: how far your verdicts tell the two halves apart. *Supported* where it is better and *not supported* where it is not count 1, *undecidable* counts one half in both.
   A verdict that does not look at the results gets nothing.
 - *Intervals*: half of the points hang on intervals that hold the effect; 70% of them must, for all of it. An interval wider than {widest} points holds nothing.
-- *Cost*: up to {fair} reference runs cost nothing; beyond that the score falls with the square root of the cost. Beyond {budget} nothing is run.
+- *Cost*: an experiment of up to {fair} reference runs has its full score; beyond that the score falls with the square root of what it costs. Beyond {budget} nothing is run.
 
 ### The critique, and how it is judged
 
@@ -142,8 +143,12 @@ you at once if an option or a place is not there, `PAPER.offers()` lists them. T
 - *Findings*: each flaw once. Any place at which it shows will do; a place that only contains it (a whole table for one of its rows) counts half, and so does a class that comes near. A finding that is not so costs as
   much as a flaw missed, one that takes in something that looks bad and is fine costs more, the same flaw twice a little. A true remark that was not planted costs nothing.
 - *Severity* is scored by its order: which of two flaws is graver.
-- *Verdict* and *judgements* count as far as your findings back them. *Supported*: what is shown carries the claim. *Not supported*: it does not, since what carries it falls when it is put right. *Undecidable*: what is
-  shown would look the same whether the claim is true or not.
+- *Verdict* and *judgements* count as far as your findings back them. *Supported*: what is shown carries the claim. *Not supported*: what carries it falls when it is put right, and nothing else does.
+  *Undecidable*: put right, what is shown still tests the claim and cannot tell. The verdict is on the paper; the lab shows what putting right does.
+- *Judgements*: whether the authors **ran** what would show the claim to be wrong; whether the **baseline** is of the same year, tuned as carefully and given as much; whether the **ablation** shows what drives the
+  gain (*isolates*), or changes several things at once, leaves some out, or is not there; whether test data could have been seen in training (**contamination**).
+
+The words are written in small letters (`Verdict.not_supported`), and Tab completes them.
 """
 
 

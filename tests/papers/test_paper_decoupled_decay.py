@@ -231,7 +231,7 @@ def test_facts_of_the_prose() -> None:
     assert len(images.TEST_BLOCKS) == 6
     inside = int(np.isin(blocks, images.TEST_BLOCKS).sum())
     assert abs(inside / 2 - family.n_test) < 10
-    assert "random half of six blocks, 420 images" in text
+    assert "420 images of six blocks, drawn once" in text
     assert family.n_test == 420
     assert family.n_val == 200
     assert "200 images for validation" in text
