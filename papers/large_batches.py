@@ -798,16 +798,20 @@ class _Writer:
 
     def discussion(self) -> str:
         reach = (
-            "Nothing in the argument is special to digits or to our encoder: whatever the images, more negatives make "
-            "the task harder and the features finer. We recommend the largest batch that memory allows."
+            "The probe sees few labels, and another one might not rank features alike. Negatives, updates and the noise of "
+            "the gradient change with the batch, and we have not told them apart. Nothing in the argument is special to "
+            "digits or to our encoder, though: whatever the images, more negatives make the task harder and the features "
+            "finer. We recommend the largest batch that memory allows."
             if self.s.scope
             else f"We have tested one encoder, one data set and one length of training, and the result is for temperature "
-            f"{self.tau}; what large batches do for larger images is another question."
+            f"{self.tau}; what large batches do for larger images is another question. The probe sees few labels, and "
+            "another one might not rank features alike. Negatives, updates and the noise of the gradient change with the "
+            "batch, and we have not told them apart."
         )
         return (
             f"With batches of 256 the probe gained {self.p.gain:.1f} points over batches of 16. We explain it by the "
-            "number of negatives, 510 against 30, among which more are hard to tell from the partner. "
-            f"{reach}"
+            "number of negatives, 510 against 30, among which more are hard to tell from the partner.\n\n"
+            f"**Limits.** {reach}"
         )
 
     def appendix_a(self) -> str:

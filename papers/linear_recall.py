@@ -671,8 +671,8 @@ class _Writer:
             "the number of key tokens, and we have not tried more of these. We did not "
             "vary the state apart from the width, so that the account rests on the comparison between layers, and "
             "softmax attention and the window are at their ceilings. No model was trained for longer than ten epochs, with which width 16 "
-            "might still improve. Holm's correction covers Table 2, not the rows of Table 6. We claim nothing for "
-            "trained language models."
+            "might still improve. Holm's correction covers Table 2, not the rows of Table 6. For layers of this kind we "
+            "recommend to choose the width by the number of pairs that have to be recalled."
         )
 
     def appendix_a(self) -> str:

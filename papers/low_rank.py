@@ -502,17 +502,20 @@ class _Writer:
 
     def discussion(self) -> str:
         reach = (
-            "Nothing in the argument is special to digits. We expect it to hold for any network and any task with "
-            "few labels, and recommend low-rank updates as the default there."
+            "Other networks have other layers to adapt, and a rank that suits one need not suit another. The "
+            "writers are those that the order of the data suggests. We did not vary the scale of the update. Nothing in the "
+            "argument is special to digits, though: we expect it to hold for any network and any task with few labels, and "
+            "recommend low-rank updates as the default there."
             if self.s.scope
-            else "We have tested one network, one task and one sample size, and claim no more; with more labels the "
-            "argument loses its force, and other networks have other layers to adapt."
+            else "This is one network, one task and one sample size, and we claim no more; with more labels the argument "
+            "loses its force. Other networks have other layers to adapt, and a rank that suits one need not suit another. "
+            "The writers are those that the order of the data suggests. We did not vary the scale of the update."
         )
         return (
             f"Low-rank adaptation gained {self.p.gain:.1f} points over full fine-tuning. We explain it by the room "
             "that an update has: enough to leave the features of the old task, too little to fit the noise of "
-            "twenty images. The ablation agrees, since both a smaller update and the head alone do worse. "
-            f"{reach}"
+            "twenty images. The ablation agrees, since both a smaller update and the head alone do worse.\n\n"
+            f"**Limits.** {reach}"
         )
 
     def appendix_a(self) -> str:

@@ -574,18 +574,20 @@ class _Writer:
 
     def discussion(self) -> str:
         reach = (
-            "Nothing in the argument depends on a sampler or on the size of a batch: wherever negatives are sampled and "
-            "frequencies are known, the correction is one subtraction. We recommend it as the default of two-tower "
-            "search."
+            "Documentation is a text of its own kind, and towers of another size may have other troubles. Frequencies are "
+            "known here and have to be estimated elsewhere. Nothing in the argument depends on a sampler or on the size "
+            "of a batch, though: wherever negatives are sampled and frequencies are known, the correction is one subtraction. "
+            "We recommend it as the default of two-tower search."
             if self.s.scope
             else f"We have tested one corpus and claim the gain where documents are drawn {DRAWN[self.s.sampler]}; other "
-            "samplers have other frequencies, and other towers may have other troubles."
+            "samplers have other frequencies. Documentation is a text of its own kind, and towers of another size may have "
+            "other troubles. Frequencies are known here and have to be estimated elsewhere."
         )
         return (
             f"Correcting sampled negatives for their frequency gained {self.p.gain:.1f} points on packages that the towers "
             "had not been trained on. We explain it by what plain towers learn of the frequencies of training, which say "
             "nothing of another package: frequent documents are pushed away, and with them all that is worded like them. "
-            f"The correction takes this out of the loss. {reach}"
+            f"The correction takes this out of the loss.\n\n**Limits.** {reach}"
         )
 
     def appendix_a(self) -> str:
