@@ -482,3 +482,18 @@ def test_weights_out_of_form_are_refused(weights: dict[str, float]) -> None:
 def test_an_answer_out_of_form_is_refused_and_not_scored() -> None:
     with pytest.raises(CritiqueError):
         score({"findings": 3}, TOY)
+
+
+def test_a_true_remark_near_a_flaw_that_was_met_is_no_repeat() -> None:
+    """An expert who sees two things at one place pays for neither."""
+    flaw = {**DATA["flaws"][0], "classes": {"no_variance": 0.5}}
+    place = flaw["places"][0]
+    fair = {"places": [place], "classes": ["no_variance"]}
+    filed = {"findings": [file(flaw["flaw"], **place), file("no_variance", **place)]}
+    plain = score(filed, load_key({**DATA, "flaws": [flaw], "fair": []}))
+    kind = score(filed, load_key({**DATA, "flaws": [flaw], "fair": [fair]}))
+    assert [one.status for one in plain.matching.findings] == [Status.FOUND, Status.REPEAT]
+    assert [one.status for one in kind.matching.findings] == [Status.FOUND, Status.FAIR]
+    assert kind.matching.charged == 0 < plain.matching.charged
+    alone = score({"findings": filed["findings"][1:]}, load_key({**DATA, "flaws": [flaw], "fair": [fair]}))
+    assert alone.matching.findings[0].status is Status.HALF_FOUND

@@ -8,7 +8,7 @@ for the learner:
 
     T = sum of w * k over the matches
     A = sum of charges over the rest: a decoy taken 1.5 u, a false alarm u, a near miss u/2,
-        a repeat min(w)/2, a fair remark 0
+        a repeat min(w)/2, a fair remark 0 (also one that comes near a flaw met by another)
     S = T / (W + A);   on a sound paper, where W = 0:  S = 3 / (3 + A) with u = 1
 
     findings   = S
@@ -259,17 +259,20 @@ def match(findings: Sequence[Mapping[str, Any]], key: Key) -> Matching:
     rows = np.flatnonzero(meets)
     base = planted if key.flaws else SOUND
 
-    values, choices = _assign(credits[rows] * weights)
-    sets = np.arange(values.size)
-    matched = np.array([int(number).bit_count() for number in sets])
-    charged = fixed + repeat * (len(rows) - matched)
-    shares = (values if key.flaws else np.full(1, SOUND)) / (base + charged)
-    best = int(np.argmax(np.where(np.isfinite(values), shares, -1.0)))
+    # A true remark that comes near a flaw which another finding has met is a remark, and no repeat.
+    free = np.array([_is_fair(read[row][0], read[row][1], key) for row in rows], dtype=bool)
+    values, choices = _assign(credits[rows] * weights, free)
+    paid = int((~free).sum()) - np.arange(values.shape[0])[:, None]
+    charged = fixed + repeat * np.broadcast_to(paid, values.shape)
+    shares = (values if key.flaws else np.full(values.shape, SOUND)) / (base + charged)
+    best = np.unravel_index(int(np.argmax(np.where(np.isfinite(values), shares, -1.0))), values.shape)
 
     judged: list[Judged] = []
-    for row, flaw in zip(rows, _taken(choices, best), strict=True):
+    for row, flaw, is_free in zip(rows, _taken(choices, free, best), free, strict=True):
         number = read[row][3]
-        if flaw < 0:
+        if flaw < 0 and is_free:
+            judged.append(Judged(number, Status.FAIR))
+        elif flaw < 0:
             about = key.flaws[int(np.argmax(credits[row]))].id
             judged.append(Judged(number, Status.REPEAT, about, charge=repeat))
         else:
@@ -293,7 +296,7 @@ def _wrong(flaw: str, at: Place, key: Key, unit: float) -> tuple[Status, str | N
     for decoy in key.decoys:
         if decoy.takes(flaw, at):
             return Status.DECOY, decoy.id, DECOY * unit
-    if any(remark.takes(flaw, at) for remark in key.fair):
+    if _is_fair(flaw, at, key):
         return Status.FAIR, None, 0.0
     for planted in key.flaws:
         if planted.class_share(flaw) > 0:
@@ -305,23 +308,36 @@ def _wrong(flaw: str, at: Place, key: Key, unit: float) -> tuple[Status, str | N
     return Status.FALSE_ALARM, None, FALSE_ALARM * unit
 
 
-def _assign(worth: NDArray[np.float64]) -> tuple[NDArray[np.float64], list[NDArray[np.int8]]]:
-    """The largest sum of ``worth`` for each set of columns that are taken, each by a row of its own.
+def _is_fair(flaw: str, at: Place, key: Key) -> bool:
+    """Whether a finding is a remark that the key lists as true."""
+    return any(remark.takes(flaw, at) for remark in key.fair)
 
-    ``worth`` is (rows, columns), zero where they cannot be matched. Returns the sums by set (a number whose
-    bits are the columns; minus infinity where the set cannot be taken), and for each row which column it
-    takes in the best way to each set (-1: none).
+
+def _assign(
+    worth: NDArray[np.float64], free: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], list[NDArray[np.int8]]]:
+    """The largest sum of ``worth`` for each set of columns that are taken, each by a row of its own, and each
+    number of rows that are not ``free`` among the takers.
+
+    ``worth`` is (rows, columns), zero where they cannot be matched, ``free`` (rows,). Returns the sums by
+    number and set (a number whose bits are the columns; minus infinity where it cannot be), and for each row
+    which column it takes in the best way there (-1: none).
     """
     columns = worth.shape[1]
     sets = np.arange(1 << columns)
-    sums = np.where(sets == 0, 0.0, -np.inf)
+    sums = np.full((columns + 1, sets.size), -np.inf)
+    sums[0, 0] = 0.0
     choices = []
-    for row in worth:
-        after, choice = sums.copy(), np.full(sets.size, -1, np.int8)
+    for row, is_free in zip(worth, free, strict=True):
+        after, choice = sums.copy(), np.full(sums.shape, -1, np.int8)
         for column in np.flatnonzero(row):
             having = (sets >> column) & 1 == 1
-            through = np.full(sets.size, -np.inf)
-            through[having] = sums[sets[having] ^ (1 << int(column))] + row[column]
+            through = np.full(sums.shape, -np.inf)
+            without = sums[:, sets[having] ^ (1 << int(column))] + row[column]
+            if is_free:
+                through[:, having] = without
+            else:
+                through[1:, having] = without[:-1]
             better = through > after
             after[better], choice[better] = through[better], column
         sums = after
@@ -329,14 +345,18 @@ def _assign(worth: NDArray[np.float64]) -> tuple[NDArray[np.float64], list[NDArr
     return sums, choices
 
 
-def _taken(choices: Sequence[NDArray[np.int8]], best: int) -> list[int]:
-    """The column that each row takes on the way to the set ``best``."""
+def _taken(
+    choices: Sequence[NDArray[np.int8]], free: NDArray[np.bool_], best: tuple[np.intp, ...]
+) -> list[int]:
+    """The column that each row takes on the way to ``best``, a number and a set."""
+    paid, chosen = (int(one) for one in best)
     taken = []
-    for choice in reversed(choices):
-        column = int(choice[best])
+    for choice, is_free in zip(reversed(choices), reversed(free.tolist()), strict=True):
+        column = int(choice[paid, chosen])
         taken.append(column)
         if column >= 0:
-            best ^= 1 << column
+            chosen ^= 1 << column
+            paid -= not is_free
     return taken[::-1]
 
 
