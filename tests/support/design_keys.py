@@ -2,60 +2,40 @@
 
 from __future__ import annotations
 
+import copy
+from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
-from fourrounds.design import Arm, Design, Estimand, EvaluationSet, Falsifier, Metric, Seeds, Test, Tuning
-
-PRICES = {"price_run": 2.0, "price_item": 0.001, "price_group": 1.0}
-GAINS = {
-    "zero shot": {"low": 0.2, "high": 0.5},
-    "few shots": {"low": 0.3, "high": 0.6},
-    "tuned": {"low": 0.4, "high": 0.7},
-}
-LANGUAGES = {"noise": 0.5, "group": 0.1, "group_effect": 0.15, "run": 0.01, **PRICES}
+from fourrounds.design import (
+    Arm,
+    Design,
+    Estimand,
+    EvaluationSet,
+    Falsifier,
+    Metric,
+    Seeds,
+    Test,
+    Tuning,
+    from_plain,
+)
+from support.truths import truth_of
 
 
 def interview() -> dict[str, Any]:
     """Instruction tuning improves zero-shot performance more than few-shot examples do, for low-resource
-    languages above all: a difference of differences, over languages whose gains differ."""
-    more = {**GAINS, "tuned": {"low": 0.52, "high": 0.7}}
-    return {
-        "question": {
-            "arms": {"tuned": 1, "few shots": -1},
-            "strata": {"low": 1, "high": -1},
-            "minimum": 0.12,
-        },
-        "budget": 170,
-        "worlds": [
-            {
-                "world": {"name": "as much everywhere", "means": GAINS, **LANGUAGES},
-                "about": "tuning gains more than examples in all languages alike; gains differ by language",
-            },
-            {
-                "world": {
-                    "name": "copies in the tuning data",
-                    "means": GAINS,
-                    **LANGUAGES,
-                    "duplicates": {"tuned": 0.4},
-                },
-                "about": "the instructions hold copies of test items",
-            },
-            {"world": {"name": "more in low-resource languages", "means": more, **LANGUAGES}},
-        ],
-    }
+    languages above all: the key of the notebook."""
+    return copy.deepcopy(_instruction_tuning().ASKED)
 
 
 def interview_model() -> Design:
-    """Paired by language, of new languages."""
-    return Design(
-        hypothesis="instruction tuning gains more than few-shot examples in low-resource languages",
-        arms=(Arm("zero shot"), Arm("few shots"), Arm("tuned")),
-        estimand=Estimand({"tuned": 1, "few shots": -1}, {"low": 1, "high": -1}, 0.12),
-        evaluation=EvaluationSet({"low": 48, "high": 48}, 10, "groups"),
-        seeds=Seeds(4),
-        test=Test("groups", paired=True),
-        falsifier=Falsifier("interval_below"),
-    )
+    """The worked solution of the notebook: paired by language, of new languages."""
+    return from_plain(_instruction_tuning().my_design())
+
+
+@cache
+def _instruction_tuning() -> SimpleNamespace:
+    return truth_of("instruction_tuning")
 
 
 def lora() -> dict[str, Any]:
