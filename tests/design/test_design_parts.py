@@ -49,6 +49,7 @@ REFUSED: list[tuple[Callable[[], object], str]] = [
     (lambda: EvaluationSet(0), "EvaluationSet.groups must be a whole number, 1 or more"),
     (lambda: EvaluationSet({}), "must name a stratum"),
     (lambda: EvaluationSet({"low": 0}), r"EvaluationSet.groups\['low'\]"),
+    (lambda: EvaluationSet([48, 48]), "a dict with one for each stratum"),  # type: ignore[arg-type]
     (lambda: EvaluationSet(items=True), "EvaluationSet.items"),
     (lambda: EvaluationSet(held_out="yes"), "held_out must be one of 'none', 'items'"),
     (lambda: Seeds(0), "Seeds.count"),

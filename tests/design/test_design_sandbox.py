@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from fourrounds.answers.sandbox import Answer, Limits, best_sandbox
+from fourrounds.design.parts import DesignError
 from fourrounds.design.score import score
 from support.design_keys import interview, lora
 
@@ -26,6 +27,9 @@ def my_design():
         evaluation=EvaluationSet({"low": 48, "high": 48}, 10, "groups"),
         seeds=Seeds(4),
     ))
+
+def not_written_down():
+    return Design()
 
 def analyse(data):
     groups = np.tensordot(data["scores"][:, 0].mean(axis=(2, 4)), data["arm_weights"], axes=(1, 0))
@@ -105,3 +109,5 @@ def test_what_goes_wrong_in_the_sandbox_is_told(session: Any) -> None:
     assert found.total == 0
     assert "your analysis raised" in found.problem
     assert score(design, lambda data: call(session, "heavy"), lora(), 100).total == 0
+    with pytest.raises(DesignError, match="and is Design: hand in plain"):
+        score(call(session, "not_written_down"), None, interview(), 100)

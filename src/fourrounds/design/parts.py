@@ -163,6 +163,11 @@ class EvaluationSet:
             _text("a stratum of EvaluationSet.groups", *self.groups)
             for stratum, count in self.groups.items():
                 _whole(f"EvaluationSet.groups[{stratum!r}]", count, 1)
+        elif isinstance(self.groups, (list, tuple)):
+            raise DesignError(
+                "EvaluationSet.groups must be a whole number, or a dict with one for each stratum, as in "
+                f"{{'low': 8, 'high': 8}}, and is {self.groups!r}"
+            )
         else:
             _whole("EvaluationSet.groups", self.groups, 1)
         _whole("EvaluationSet.items", self.items, 1)

@@ -57,9 +57,12 @@ def _plain(value: Any, what: str, depth: int, seen: list[int]) -> None:
         if abs(value) > LARGEST_NUMBER:
             raise DesignError(f"{what} must be a number of at most {LARGEST_NUMBER:g}")
     elif kind is not bool and value is not None:
+        # What stayed with the answer is known here by the name of its type alone.
+        stayed = getattr(value, "answer_type", None)
+        name = stayed if isinstance(stayed, str) else kind.__name__
         raise DesignError(
-            f"{what} must be plain data, and is {kind.__name__[:40]}: hand in plain(design), made of dicts, "
-            "lists, strings and numbers"
+            f"{what} must be plain data, and is {name[:40]}: hand in plain(design), made of dicts, lists, "
+            "strings and numbers"
         )
 
 

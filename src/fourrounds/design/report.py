@@ -72,7 +72,8 @@ def _row(one: Checked) -> list[str]:
     fires = one.check == "falsifier" and not one.trial.holds
     sign = "at least" if one.check == "power" or fires else "at most"
     held_to = "" if math.isnan(one.allowed) else f"{sign} {_number(one, one.allowed)}"
-    side = f"true ({one.trial.truth:+.3g})" if one.trial.holds else f"false ({one.trial.truth:+.3g})"
+    effect = f"{one.trial.truth:+.3g}" if one.trial.truth else "0"
+    side = f"{'true' if one.trial.holds else 'false'} ({effect})"
     return [
         inert(one.trial.name, 80),
         side,
