@@ -109,5 +109,5 @@ def test_what_goes_wrong_in_the_sandbox_is_told(session: Any) -> None:
     assert found.total == 0
     assert "your analysis raised" in found.problem
     assert score(design, lambda data: call(session, "heavy"), lora(), 100).total == 0
-    with pytest.raises(DesignError, match="and is Design: hand in plain"):
+    with pytest.raises(DesignError, match="is a value of type Design: hand in plain"):
         score(call(session, "not_written_down"), None, interview(), 100)
