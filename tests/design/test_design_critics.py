@@ -191,6 +191,19 @@ def test_repairs_differ_from_the_design_and_say_only_what_they_change() -> None:
     assert all("test.paired" not in one.changes or one.changes["test.paired"] is False for one in options)
 
 
+def test_of_worlds_that_lose_as_much_the_first_is_told() -> None:
+    """Copies among the items are not what breaks a test over items, though that world is false too."""
+    key, model = KEYS["interview"]
+    plainest = key.trials[0].name
+    for seed in range(6):
+        got = score(plain(vary(model, "test.unit", "items")), None, key, 500, seed)
+        told_of = [one.broken.trial for one in mend(got) if not one.broken.trial.holds]
+        assert told_of
+        assert {trial.name for trial in told_of} == {plainest}
+    copied = score(plain(vary(model, "evaluation.held_out", "items")), None, key, 500)
+    assert {one.broken.trial.name for one in mend(copied)} == {"copies in the tuning data"}
+
+
 def test_two_parts_are_told_where_one_is_not_enough() -> None:
     """Copies among the items, and items taken for independent: either repair alone leaves false claims."""
     key, model = KEYS["interview"]

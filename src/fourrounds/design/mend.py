@@ -22,6 +22,8 @@ from fourrounds.design.worlds import World
 SIMS = 300
 _FEWEST, _SCORES = 100, 3_000_000
 """Large designs are tried with fewer simulations, about this many scores in all their looks."""
+_TIE = 0.7
+"""By what factor shares may differ from world to world when nothing does but their draws."""
 _SEEDS = (2, 3, 5, 8, 12, 20, 30)
 _TIMES = (2, 4, 8)
 
@@ -172,6 +174,9 @@ def changed_by(design: Design, changes: Mapping[str, object]) -> Design:
 def mend(score: Score, sims: int = SIMS, seed: int = 1) -> list[Mended]:
     """For each kind of check that is broken, in the world where most is lost: what would have held it.
 
+    Of worlds in which as much is lost, but for chance, the first of the key is told: a later one has a
+    difficulty of its own, which is not what broke the design.
+
     The repaired designs have the declared analysis; in place of one of the learner's own that alone is the
     first repair to be tried (``{"analyse": "as declared"}``). Takes as long as scoring some tens of designs
     with ``sims`` simulations in one world.
@@ -179,7 +184,7 @@ def mend(score: Score, sims: int = SIMS, seed: int = 1) -> list[Mended]:
     worst: dict[tuple[str, bool], Checked] = {}
     for one in score.broken:
         kind = (one.check, one.trial.holds)
-        if kind not in worst or one.share < worst[kind].share:
+        if kind not in worst or one.share < _TIE * worst[kind].share:
             worst[kind] = one
     shop = _Shop(score.key, sims, seed, score.sims)
     found: list[Mended] = []
