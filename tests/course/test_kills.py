@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fourrounds.course.errors import CourseError
-from fourrounds.course.kills import PAGE, kills, page, read, section, waiting
+from fourrounds.course.kills import PAGE, kills, page, read, section, seeds_of, waiting
 from fourrounds.course.matrix import Matrix, Row
 from fourrounds.course.prove import Proof
 from fourrounds.examiner.layout import Layout
@@ -70,6 +70,13 @@ def test_a_page_is_read_as_it_was_written(problem: Problem) -> None:
     text = page([made], 1, ["lora", "rope"])
     assert waiting(text) == {"lora", "rope"}
     assert read(text) == {"softmax": made}
+
+
+def test_a_round_that_simulates_is_proved_with_fewer_seeds(problem: Problem) -> None:
+    simulated = replace(problem, assignment="round3_design")
+    assert (seeds_of(problem), seeds_of(simulated), seeds_of(simulated, 2)) == (20, 3, 2)
+    made = section(problem, [proof(1, SOLUTION, VARIANT, FAULT)])
+    assert "the seeds 1 to 20 (those that simulate, 1 to 1):" in " ".join(page([made], 20).split())
 
 
 @pytest.mark.slow
