@@ -8,6 +8,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 from scipy import stats
+
 from support.truths import truth_of
 
 TRUTH = truth_of("low_rank")
