@@ -23,6 +23,7 @@ ARROWS = {
     "runbank": set(),
     "design": {"runbank"},
     "critique": {"runbank"},
+    "proposal": {"design"},
     "examiner": {"answers", "checks"},
     "course": {"examiner", "checks"},
     "desk": {"examiner", "course"},

@@ -1,0 +1,1 @@
+"""An open problem's structured answer, and the papers that it may cite."""
