@@ -19,6 +19,7 @@ An answer imports this in its sandbox: NumPy is not needed, and nothing of the p
 
 from __future__ import annotations
 
+import re
 import tomllib
 import unicodedata
 from collections.abc import Iterable
@@ -26,7 +27,7 @@ from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
 from functools import cache
-from html import escape
+from html import escape, unescape
 from pathlib import Path
 from typing import Any
 
@@ -255,55 +256,64 @@ class Table:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        titles = dict(load().fields)
-        present = [slug for slug in titles if any(p.field == slug for p in self.papers)]
-        options = "".join(f"<option value='{escape(s)}'>{escape(titles[s])}</option>" for s in present)
         head = "".join(f"<th scope='col'>{name}</th>" for name in HEAD)
-        rows = "".join(_row(p) for p in self.papers)
+        titles = dict(load().fields)
+        rows = "".join(_row(p, titles.get(p.field, p.field)) for p in self.papers)
         return (
-            "<div class='fourrounds-papers'>"
-            f"<style>{STYLE}</style>"
-            "<p class='controls' hidden>"
-            "<label>Filter <input type='search' placeholder='words, an id, a mechanism'></label> "
-            f"<label>Field <select><option value=''>all</option>{options}</select></label> "
-            "<span role='status'></span></p>"
+            f"<div class='fourrounds-papers'><style>{STYLE}</style>"
             f"<div class='rows' tabindex='0' role='region' aria-label='{escape(self.caption)}'><table>"
-            f"<caption>{escape(self.caption)} ({len(self.papers)})</caption>"
+            f"<caption>{escape(self.caption)} ({len(self.papers)}). "
+            "Search in Python: <code>bibliography.find('words')</code></caption>"
             f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
             f"<script>{SCRIPT}</script></div>"
         )
 
 
-HEAD = ("Paper", "Problem", "Shows", "Where it stops", "Mechanisms", "Dispute", "Checked")
+HEAD = ("Paper", "Shows", "Where it stops", "Problem and mechanisms", "Dispute", "Checked")
 
 # The colours are JupyterLab's, which follow its theme, with the browser's own where there is no JupyterLab.
+# Its rules for tables name two classes, so these do too.
 STYLE = """
 .fourrounds-papers { color: var(--jp-content-font-color1, inherit); }
 .fourrounds-papers .rows { max-height: 36em; overflow: auto; }
-.fourrounds-papers table { table-layout: auto; border-collapse: collapse; margin: 0; }
-.fourrounds-papers caption { text-align: left; font-weight: bold; padding: 0.3em 0; }
-.fourrounds-papers th, .fourrounds-papers td { text-align: left; vertical-align: top; font-weight: normal;
-  white-space: normal; min-width: 7em; max-width: 24em; padding: 0.4em 0.7em;
+.fourrounds-papers .rows table { table-layout: auto; border-collapse: collapse; margin: 0; }
+.fourrounds-papers .rows caption { text-align: left; font-weight: bold; padding: 0.3em 0; }
+.fourrounds-papers .rows th, .fourrounds-papers .rows td { text-align: left; vertical-align: top;
+  font-weight: normal; white-space: normal; min-width: 11em; max-width: 24em; padding: 0.4em 0.7em;
   border-bottom: 1px solid var(--jp-border-color2, currentColor); }
-.fourrounds-papers thead th { font-weight: bold; position: sticky; top: 0;
+.fourrounds-papers .rows td:last-child { min-width: 7em; }
+.fourrounds-papers .rows thead th { font-weight: bold; position: sticky; top: 0;
   background: var(--jp-layout-color1, Canvas); color: var(--jp-content-font-color1, CanvasText); }
-.fourrounds-papers a { color: var(--jp-content-link-color, LinkText); overflow-wrap: anywhere; }
+.fourrounds-papers .rows code { overflow-wrap: anywhere; }
+.fourrounds-papers .rows a { color: var(--jp-content-link-color, LinkText); overflow-wrap: anywhere; }
+.fourrounds-papers .controls { margin: 0 0 0.4em; }
 .fourrounds-papers input, .fourrounds-papers select { font: inherit; padding: 0.2em 0.4em;
   color: var(--jp-content-font-color1, FieldText); background: var(--jp-input-background, Field);
   border: 1px solid var(--jp-border-color1, currentColor); }
 .fourrounds-papers input { width: 20em; }
 """
 
-# It looks for tables that are not wired yet, so it needs no id, and two outputs of one table do not clash.
+# The script makes the box itself, since a notebook that is not trusted would show it dead. It looks for
+# tables without one, so it needs no id, and two outputs of one table do not clash.
 SCRIPT = """
 (() => {
   const plain = text => text.normalize("NFD").replace(/\\p{M}/gu, "").toLowerCase();
+  const made = (tag, attributes, ...inside) => {
+    const element = Object.assign(document.createElement(tag), attributes);
+    element.append(...inside);
+    return element;
+  };
   for (const root of document.querySelectorAll(".fourrounds-papers:not([data-wired])")) {
     root.dataset.wired = "yes";
-    const [controls, input, select, status] =
-      [".controls", "input", "select", "[role=status]"].map(part => root.querySelector(part));
-    if (!controls || !input || !select || !status) continue;
     const rows = [...root.querySelectorAll("tbody tr")].map(row => [row, plain(row.textContent)]);
+    const fields = new Map(rows.map(([row]) => [row.dataset.field, row.dataset.title]));
+    const input = made("input", { type: "search", placeholder: "words, an id, a mechanism" });
+    const select = made("select", {}, made("option", { value: "" }, "all"),
+      ...[...fields].map(([value, title]) => made("option", { value }, title)));
+    const status = made("span");
+    status.setAttribute("role", "status");
+    const controls = made("div", { className: "controls" },
+      made("label", {}, "Filter ", input), " ", made("label", {}, "Field ", select), " ", status);
     const filter = () => {
       const words = plain(input.value).split(/\\s+/).filter(Boolean);
       let shown = 0;
@@ -321,14 +331,14 @@ SCRIPT = """
         filter();
       });
     }
-    controls.hidden = false;
+    root.querySelector(".rows").before(controls);
     filter();
   }
 })();
 """
 
 
-def _row(p: Paper) -> str:
+def _row(p: Paper, title: str) -> str:
     authors = ", ".join(p.authors) + (" et al." if p.others else "")
     named = "<br>".join(
         [
@@ -342,15 +352,14 @@ def _row(p: Paper) -> str:
     disputes += [f"disputed by <code>{escape(d.by)}</code>: {escape(d.what)}" for d in disputed_by(p.id)]
     seen = [f"<a href='{escape(page)}'>{escape(_host(page))}</a>" for page in p.checked]
     cells = (
-        _codes((p.field, *p.problems)),
         escape(p.shows),
         escape(p.stops),
-        _codes(p.mechanisms),
+        _codes((p.field, *p.problems, *p.mechanisms)),
         "<br>".join(disputes),
         "<br>".join([p.checked_on.isoformat(), *seen]),
     )
     return (
-        f"<tr data-field='{escape(p.field)}'><th scope='row'>{named}</th>"
+        f"<tr data-field='{escape(p.field)}' data-title='{escape(title)}'><th scope='row'>{named}</th>"
         + "".join(f"<td>{cell}</td>" for cell in cells)
         + "</tr>"
     )
@@ -361,11 +370,8 @@ def _codes(words: Iterable[str]) -> str:
 
 
 def _told(p: Paper) -> str:
-    """All text of a paper: what its row shows."""
-    against = [f"{d.by} {d.what}" for d in disputed_by(p.id)]
-    own = [f"{d.of} {d.what}" for d in p.disputes]
-    named = [p.id, p.field, p.title, str(p.year), p.where, p.shows, p.stops, p.checked_on.isoformat()]
-    return " ".join([*named, *p.authors, *p.problems, *p.mechanisms, *own, *against, *p.checked])
+    """What is searched: the text of a paper's row."""
+    return unescape(re.sub(r"<[^>]*>", " ", _row(p, "")))
 
 
 def _plain(text: str) -> str:
