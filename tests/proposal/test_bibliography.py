@@ -150,7 +150,7 @@ def test_a_slip_is_answered_with_the_nearest() -> None:
     with pytest.raises(BibliographyError, match=r"no paper 'robinson2021'.*did you mean robinson2020"):
         paper("robinson2021")
     with pytest.raises(BibliographyError, match=r"did you mean gao2022"):
-        disputed_by("Gao2022")
+        disputed_by(" GAO2022")
     with pytest.raises(BibliographyError, match=rf"find\('words'\) searches the {len(IDS)} papers"):
         paper("???")
     with pytest.raises(BibliographyError, match=r"did you mean kl_budget"):
@@ -291,6 +291,7 @@ def test_what_stands_in_a_paper_cannot_act_on_the_page() -> None:
         "href",
         "role",
         "scope",
+        "style",
         "tabindex",
     }
     # Title, where, authors, shows, stops and the rest: all of it is there, as text.

@@ -271,6 +271,8 @@ class Table:
 
 HEAD = ("Paper", "Shows", "Where it stops", "Problem and mechanisms", "Dispute", "Checked")
 
+# In each cell, since an untrusted notebook drops the style sheet and sets tables to the right.
+LEFT = "style='text-align:left;vertical-align:top'"
 # The colours are JupyterLab's, which follow its theme, with the browser's own where there is no JupyterLab.
 # Its rules for tables name two classes, so these do too.
 STYLE = """
@@ -278,8 +280,8 @@ STYLE = """
 .fourrounds-papers .rows { max-height: 36em; overflow: auto; }
 .fourrounds-papers .rows table { table-layout: auto; border-collapse: collapse; margin: 0; }
 .fourrounds-papers .rows caption { text-align: left; font-weight: bold; padding: 0.3em 0; }
-.fourrounds-papers .rows th, .fourrounds-papers .rows td { text-align: left; vertical-align: top;
-  font-weight: normal; white-space: normal; min-width: 11em; max-width: 24em; padding: 0.4em 0.7em;
+.fourrounds-papers .rows th, .fourrounds-papers .rows td { font-weight: normal;
+  white-space: normal; min-width: 11em; max-width: 24em; padding: 0.4em 0.7em;
   border-bottom: 1px solid var(--jp-border-color2, currentColor); }
 .fourrounds-papers .rows td:last-child { min-width: 7em; }
 .fourrounds-papers .rows thead th { font-weight: bold; position: sticky; top: 0;
@@ -359,8 +361,8 @@ def _row(p: Paper, title: str) -> str:
         "<br>".join([p.checked_on.isoformat(), *seen]),
     )
     return (
-        f"<tr data-field='{escape(p.field)}' data-title='{escape(title)}'><th scope='row'>{named}</th>"
-        + "".join(f"<td>{cell}</td>" for cell in cells)
+        f"<tr data-field='{escape(p.field)}' data-title='{escape(title)}'><th scope='row' {LEFT}>{named}</th>"
+        + "".join(f"<td {LEFT}>{cell}</td>" for cell in cells)
         + "</tr>"
     )
 
