@@ -240,6 +240,10 @@ def test_the_table_can_be_read_by_ear_and_in_the_dark() -> None:
     page = Page(shown)
     assert len(page.all("caption")) == 1
     assert [a["scope"] for a in page.all("th")] == ["col"] * 6 + ["row"] * len(papers("alignment"))
+    # JupyterLab sets cells to the right, and drops the style sheet where it does not trust the notebook.
+    assert {a["style"] for tag in ("th", "td") for a in page.all(tag)} == {
+        "text-align:left;vertical-align:top"
+    }
     assert shown.count('made("label", {}, "') == 2
     assert 'setAttribute("role", "status")' in shown
     # Every colour is one of the theme's, with a fallback of the browser's own.

@@ -256,7 +256,7 @@ class Table:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th scope='col'>{name}</th>" for name in HEAD)
+        head = "".join(f"<th scope='col' {LEFT}>{name}</th>" for name in HEAD)
         titles = dict(load().fields)
         rows = "".join(_row(p, titles.get(p.field, p.field)) for p in self.papers)
         return (
