@@ -45,7 +45,7 @@ def test_it_sees_only_what_it_needs(held: Worker) -> None:
     assert set(root) <= {"bin", "dev", "lib", "lib32", "lib64", "proc", "site", "tmp", "usr", prefix}
     assert {"numpy", "matplotlib", "IPython", "fourrounds"} <= set(site)
     assert not {"torch", "nbgrader", "scipy", "pip"} & set(site)
-    parts = ["__init__.py", "answers", "checks", "critique", "design", "runbank"]
+    parts = ["__init__.py", "answers", "checks", "critique", "design", "proposal", "runbank"]
     assert eval(held.tell("print(sorted(os.listdir('/site/fourrounds')))")) == parts
     bank = ["__init__.py", "data", "families.py", "lab.py", "store.py", "table.py"]
     assert eval(held.tell("print(sorted(os.listdir('/site/fourrounds/runbank')))")) == bank

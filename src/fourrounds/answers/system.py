@@ -228,8 +228,8 @@ PROJECT_PARTS = (
     "answers",
     "checks",
     "critique",
-    "proposal",
     "design",
+    "proposal",
     # The bank's table and the lab, without what trains and judges the runs.
     *(f"runbank/{part}" for part in ("__init__.py", "families.py", "store.py", "table.py", "lab.py", "data")),
 )
