@@ -16,8 +16,8 @@ its parameter changed to where it breaks, and the parameter is none of the job's
 A parameter counts once. A test that costs more than a tenth of the budget counts half, since it is not
 cheap.
 
-``experiment``: the total of :mod:`fourrounds.design.score`: false positives, power, bias, coverage,
-falsifier.
+``experiment``: the total of :mod:`fourrounds.design.score`: false positives, power, bias, coverage, and the
+falsifier, which weighs most (:data:`~fourrounds.proposal.key.EXPERIMENT`).
 
 ``plan``: the pilot is run in all worlds of the experiment. With d how often it ends a dead idea (worlds
 where the hypothesis is false), l how often it ends a live one, and D = 0.6, L = 0.2 with an allowance for
@@ -56,7 +56,7 @@ WEIGHTS: Mapping[str, float] = {
 }
 ASKED = 2
 """How many approaches, and how many assumptions."""
-DRAWS = 200
+DRAWS = 100
 SIMS = 1000
 APART = 0.9
 DEAD, LIVE = 0.6, 0.2
