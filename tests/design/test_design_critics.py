@@ -9,7 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fourrounds.design import Arm, Design, DesignError, plain, vary
+from fourrounds.design import (
+    Arm,
+    Confounder,
+    Design,
+    DesignError,
+    Estimand,
+    EvaluationSet,
+    Metric,
+    Seeds,
+    plain,
+    vary,
+)
 from fourrounds.design.critics import GAMERS, alternatives, lacking
 from fourrounds.design.key import Key, load_key
 from fourrounds.design.mend import Mended, cheaper, mend, repaired
@@ -202,6 +213,52 @@ def test_of_worlds_that_lose_as_much_the_first_is_told() -> None:
         assert {trial.name for trial in told_of} == {plainest}
     copied = score(plain(vary(model, "evaluation.held_out", "items")), None, key, 500)
     assert {one.broken.trial.name for one in mend(copied)} == {"copies in the tuning data"}
+
+
+def judged_key() -> Key:
+    """A judge who prefers what is shown first, likes another thing than is asked for, and likes it long."""
+    means = {"old": 0.5, "new": 0.5}
+    nature = {"noise": 0.1, "order_bias": 0.1, "constructs": {"solved": 1.0, "liked": -1.0}}
+    longer = Confounder("length", 0.2, {"old": 0.0, "new": 1.0})
+    worse, better = {**means, "new": 0.35}, {**means, "new": 0.65}
+    return load_key(
+        {
+            "question": {"arms": {"new": 1, "old": -1}, "minimum": 0.15},
+            "budget": 100,
+            "worlds": [
+                {"world": {"name": "equal", "means": means, **nature}},
+                {"world": {"name": "longer", "means": means, **nature, "confounder": longer}},
+                {"world": {"name": "worse", "means": worse, **nature}},
+                {"world": {"name": "better", "means": better, **nature}},
+            ],
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "held"),
+    [
+        ("judge in one order", "metrics.mark.order = "),
+        ("another construct", "metrics.mark.construct = 'solved'"),
+        ("nothing controlled", "controlled = {'length': 'matched'}"),
+    ],
+)
+def test_what_a_judge_is_led_by_is_lost_and_told(name: str, held: str) -> None:
+    key = judged_key()
+    model = Design(
+        arms=(Arm("old"), Arm("new")),
+        estimand=Estimand({"new": 1, "old": -1}, minimum=0.15),
+        metrics=(Metric("mark", "judge", "solved", "both"),),
+        evaluation=EvaluationSet(1, 4),
+        controlled={"length": "fixed"},
+        seeds=Seeds(6),
+    )
+    assert score(plain(model), None, key, 500).total == 1.0
+    (critic,) = [one for one in lacking(model, key) if one.name == name]
+    got = score(critic.design, None, key, 500)
+    assert got.parts["false_positives"] < 0.8
+    assert got.parts["bias"] < 0.8
+    assert held in str(report(got))
 
 
 def test_two_parts_are_told_where_one_is_not_enough() -> None:

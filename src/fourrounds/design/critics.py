@@ -19,6 +19,7 @@ from fourrounds.design.parts import Arm, Design, DesignError, Stopping, plain
 from fourrounds.design.run import Runs, run
 from fourrounds.design.score import planned_cost
 from fourrounds.design.simulate import BLOCK
+from fourrounds.design.worlds import World
 
 Maker = Callable[[Design, Key], Design | None]
 
@@ -149,6 +150,25 @@ def _lucky_rate(model: Design, key: Key) -> Design | None:
     return changed_by(model, {"tuning.each_run": False}) if model.tuning.each_run else None
 
 
+def _judge_in_one_order(model: Design, key: Key) -> Design | None:
+    """The judge always sees the baseline second."""
+    judged = [metric.name for metric in model.metrics if metric.kind == "judge" and metric.order != "fixed"]
+    return changed_by(model, {f"metrics.{name}.order": "fixed" for name in judged}) if judged else None
+
+
+def _another_construct(model: Design, key: Key) -> Design | None:
+    """The primary outcome measures something else that the worlds have, the first by name."""
+    measured = model.metrics[0]
+    known = {name for t in key.trials if isinstance(t.world, World) for name in t.world.constructs}
+    others = sorted(known - {measured.construct})
+    return changed_by(model, {f"metrics.{measured.name}.construct": others[0]}) if others else None
+
+
+def _uncontrolled(model: Design, key: Key) -> Design | None:
+    """No factor is kept from differing between the arms."""
+    return changed_by(model, {"controlled": {}}) if model.controlled else None
+
+
 def _always(model: Design, key: Key) -> Design | None:
     """An effect is claimed whatever comes out."""
     return changed_by(model, {"decision.rule": "larger", "decision.margin": -1e9})
@@ -190,6 +210,9 @@ _LACKING: dict[str, tuple[Maker, tuple[str, ...]]] = {
     "survivors only": (_survivors, ()),
     "tuned on the test set": (_tuned_on_test, ()),
     "one lucky configuration": (_lucky_rate, ()),
+    "judge in one order": (_judge_in_one_order, ("false_positives", "bias")),
+    "another construct": (_another_construct, ()),
+    "nothing controlled": (_uncontrolled, ()),
     "always significant": (_always, ("false_positives", "power")),
     "never significant": (_never, ("false_positives", "power")),
     "template": (_template, ("false_positives", "power")),

@@ -68,7 +68,8 @@ def parts(design: Design, key: Key) -> Iterator[dict[str, object]]:
         yield own
     yield {f"arms.{arm.name}.report": "mean" for arm in design.arms}
     yield {"seeds.diverged": "count"}
-    yield {f"metrics.{metric.name}.construct": "target" for metric in design.metrics[:1]}
+    for construct in sorted({name for t in key.trials for name in getattr(t.world, "constructs", ())}):
+        yield {f"metrics.{metric.name}.construct": construct for metric in design.metrics[:1]}
     for order in ("random", "both"):
         yield {f"metrics.{metric.name}.order": order for metric in design.metrics if metric.kind == "judge"}
     for held_out in ("deduplicated", "groups"):
