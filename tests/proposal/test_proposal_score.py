@@ -84,7 +84,7 @@ def test_no_wording_changes_a_point() -> None:
             {"metric": "speed", "fails": "below", "threshold": 200.0},
             "the control: speed 100",
         ),
-        ("failure", 0, 0, {"setting": {"width": 3}}, "no parameter 'width'"),
+        ("failure", 0, 0, {"setting": {"height": 3}}, "no parameter 'height'"),
         ("failure", 0, 0, {"setting": {"load": 2.5}}, "whole number"),
         ("failure", 0, 0, {"setting": {"capacity": 1e6}}, "between 1 and 10000"),
         ("objection", 0, 0, {"against": "gao2022"}, "does not dispute gao2022"),
@@ -137,12 +137,14 @@ def test_more_approaches_than_two_earn_no_more_and_cost_nothing() -> None:
         ({"solution": {"load": 1, "capacity": 100}}, 0, "another job: load is 100"),
         ({"solution": {}}, 0, "not met in your solution"),
         ({"solution": {"capacity": "much"}}, 0, "finite number"),
-        ({"solution": {"width": 1}}, 0, "no parameter 'width'"),
+        ({"solution": {"height": 1}}, 0, "no parameter 'height'"),
         ({0: {"breaks": 4000}}, 0.5, "does not hang on it"),
         ({0: {"breaks": 1e9}}, 0.5, "between 1 and 10000"),
         ({0: {"parameter": "load", "breaks": 900}}, 0.5, "belongs to the job"),
         ({0: {"parameter": "noise", "breaks": 3}}, 0.5, "another assumption is about it"),
-        ({0: {"parameter": "width"}}, 0.5, "no parameter 'width'"),
+        ({0: {"parameter": "height"}}, 0.5, "no parameter 'height'"),
+        ({0: {"parameter": "width", "breaks": 1}}, 0.5, "you choose it yourself"),
+        ({0: {"week": 5}}, 0.75, "its test comes in week 5"),
         ({0: {"credits": 30}}, 0.75, "cheap is up to 20"),
     ],
 )
@@ -238,7 +240,9 @@ def test_frequencies_need_draws() -> None:
     [
         ({"problem": "fusion"}, "no problem 'fusion'"),
         ({"metrics": {}}, "metrics and parameters"),
-        ({"job": {"width": 3}}, "job: there is no parameter 'width'"),
+        ({"job": {"height": 3}}, "job: there is no parameter 'height'"),
+        ({"choices": ("load",)}, "choices are parameters beside the job's"),
+        ({"choices": ("height",)}, "choices are parameters beside the job's"),
     ],
 )
 def test_a_key_out_of_form_is_refused(changes: dict[str, Any], told: str) -> None:
@@ -255,7 +259,7 @@ def test_parameters_and_metrics_out_of_form() -> None:
 
 def test_a_setting_is_completed_from_the_job_and_the_defaults() -> None:
     made: Key = KEY
-    assert made.complete({"noise": 2}, made.job) == {"load": 100, "capacity": 100.0, "noise": 2.0}
+    assert made.complete({"noise": 2}, made.job) == {"load": 100, "capacity": 100.0, "noise": 2.0, "width": 4}
     assert isinstance(made.complete({})["load"], int)
 
 

@@ -29,7 +29,7 @@ def control(setting: Setting, rng: np.random.Generator) -> dict[str, float]:
 
 def meets(setting: Setting) -> bool:
     """Ten times the capacity, and little noise."""
-    return setting["load"] <= 0.1 * setting["capacity"] and setting["noise"] <= 1.0
+    return setting["load"] <= 0.1 * setting["capacity"] and setting["noise"] <= 1.0 and setting["width"] > 1
 
 
 def key(**changes: Any) -> Key:
@@ -46,12 +46,14 @@ def key(**changes: Any) -> Key:
             "load": Parameter(1, 1000, 100, whole=True),
             "capacity": Parameter(1, 10000, 100),
             "noise": Parameter(0, 10, 1.0),
+            "width": Parameter(1, 8, 4, whole=True),
         },
         "metrics": {"error": Measured("above", 0.2), "speed": Measured("below", 50.0)},
         "system": system,
         "control": control,
         "meets": meets,
         "job": {"load": 100},
+        "choices": ("width",),
         "experiment": {
             "question": {"arms": {"large": 1, "small": -1}, "minimum": 0.2},
             "budget": BUDGET,

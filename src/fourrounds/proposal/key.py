@@ -63,7 +63,8 @@ class Key:
 
     ``problem`` is the bibliography's slug of the problem. ``system`` is the failing one and ``control`` the
     same without the failure's cause. ``meets`` says whether a setting satisfies the requirement; ``job`` are
-    the parameters that a solution may not change, each at the value of the job. ``experiment`` is a key of
+    the parameters that a solution may not change, each at the value of the job, and ``choices`` those that a
+    project sets as it likes, so that nothing about them is assumed. ``experiment`` is a key of
     :mod:`fourrounds.design.key`, whose budget is the whole plan's. Raises :class:`KeyFault`.
     """
 
@@ -74,6 +75,7 @@ class Key:
     control: System
     meets: Callable[[Setting], bool]
     job: Setting
+    choices: tuple[str, ...]
     experiment: DesignKey
 
     def __post_init__(self) -> None:
@@ -81,6 +83,8 @@ class Key:
             raise KeyFault(f"no problem {self.problem!r} in the bibliography")
         if not self.metrics or not self.parameters:
             raise KeyFault("a key has metrics and parameters")
+        if not set(self.choices) <= set(self.parameters) - set(self.job):
+            raise KeyFault(f"choices are parameters beside the job's, and are {self.choices}")
         try:
             object.__setattr__(self, "job", self.complete(self.job) and dict(self.job))
         except ProposalError as error:

@@ -11,10 +11,10 @@ mechanism, which is one of this problem's. A paper counts once.
 
 ``objection``: the paper disputes the other one by the bibliography, and both are about this problem.
 
-``assumptions``: two are asked for. One counts if the requirement is met in the solution, is not met with
-its parameter changed to where it breaks, and the parameter is none of the job's, which the solution keeps.
-A parameter counts once. A test that costs more than a tenth of the budget counts half, since it is not
-cheap.
+``assumptions``: two are asked for. One counts if the requirement is met in the solution, is not met with its
+parameter changed to where it breaks, and the parameter is nature's: none of the job's, which the solution
+keeps, and none that the project chooses. A parameter counts once. A test that costs more than a tenth of the
+budget, or comes after week 4, counts half, since it is not cheap or tells too late.
 
 ``experiment``: the total of :mod:`fourrounds.design.score`: false positives, power, bias, coverage, and the
 falsifier, which weighs most (:data:`~fourrounds.proposal.key.EXPERIMENT`).
@@ -61,6 +61,7 @@ SIMS = 1000
 APART = 0.9
 DEAD, LIVE = 0.6, 0.2
 CHEAP = 0.1
+EARLY_WEEK = 4
 KILL_WEEK = 2
 
 
@@ -217,12 +218,14 @@ def _assumptions(found: Received, key: Key) -> Part:
         if wrong:
             lines.append(f"{one.parameter[:80]}: {wrong}")
             continue
-        cheap = one.credits <= CHEAP * key.experiment.budget
-        counted[one.parameter] = 1.0 if cheap else 0.5
-        dear = f", but its test costs {one.credits:g}: cheap is up to {CHEAP * key.experiment.budget:g}"
-        lines.append(
-            f"{one.parameter}: at {one.breaks:g} the requirement is not met any more{'' if cheap else dear}"
-        )
+        most = CHEAP * key.experiment.budget
+        dear = f", but its test costs {one.credits:g}: cheap is up to {most:g}" if one.credits > most else ""
+        if one.week > EARLY_WEEK:
+            dear += (
+                f", but its test comes in week {one.week}: by week {EARLY_WEEK} it can still save the money"
+            )
+        counted[one.parameter] = 0.5 if dear else 1.0
+        lines.append(f"{one.parameter}: at {one.breaks:g} the requirement is not met any more{dear}")
     best = sorted(counted.values(), reverse=True)[:ASKED]
     return Part(sum(best) / ASKED, tuple(lines))
 
@@ -232,6 +235,8 @@ def _wrong_assumption(
 ) -> str:
     if one.parameter in key.job:
         return "it belongs to the job, which is given"
+    if one.parameter in key.choices:
+        return "you choose it yourself: an assumption is about what you cannot set"
     if one.parameter in counted:
         return "another assumption is about it"
     try:
