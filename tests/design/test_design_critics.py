@@ -327,3 +327,18 @@ def test_a_failed_analysis_is_told() -> None:
     key, model = KEYS["interview"]
     got = score(plain(model), lambda data: {}, key, 200)
     assert "Nothing was earned: an analysis returns a dict of estimate" in str(report(got))
+
+
+@pytest.mark.parametrize(("items", "due"), [(150, "none"), (151, "items")])
+def test_no_held_out_set_means_a_random_part_where_the_bank_has_too_few_copied_items(
+    items: int, due: str
+) -> None:
+    worlds = [{"bank": "deduplication", "null": True}, {"bank": "deduplication"}]
+    asked = {"question": {"arms": {"clean": 1, "raw": -1}, "minimum": 0.06}, "budget": 99, "worlds": worlds}
+    model = Design(
+        arms=(Arm("raw"), Arm("clean")),
+        metrics=Metric("accuracy", "accuracy"),
+        evaluation=EvaluationSet(1, items, "groups"),
+    )
+    (critic,) = (one for one in lacking(model, load_key(asked)) if one.name == "no held-out set")
+    assert critic.design["evaluation"]["held_out"] == due

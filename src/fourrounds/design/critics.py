@@ -53,8 +53,14 @@ def _untuned_baseline(model: Design, key: Key) -> Design | None:
 
 
 def _no_held_out_set(model: Design, key: Key) -> Design | None:
-    """Evaluated on what may have been trained on."""
-    return None if model.evaluation.held_out == "none" else changed_by(model, {"evaluation.held_out": "none"})
+    """Evaluated on what may have been trained on: on nothing else, or where a world of the bank has too few
+    such items for the design, on a random part."""
+    if model.evaluation.held_out == "none":
+        return None
+    changed = changed_by(model, {"evaluation.held_out": "none"})
+    if None in _outcomes(changed, key, 2, 0) and model.evaluation.held_out != "items":
+        return changed_by(model, {"evaluation.held_out": "items"})
+    return changed
 
 
 def _unclustered_errors(model: Design, key: Key) -> Design | None:
