@@ -30,6 +30,7 @@ from fourrounds.design import (
 from fourrounds.design.run import run
 from fourrounds.design.simulate import Streams
 from fourrounds.runbank import FAMILIES, Lab, load
+from fourrounds.runbank.families import Config
 from fourrounds.runbank.findings import tuned_rate
 from support.designs import ERRORS, near
 
@@ -370,6 +371,54 @@ def test_recall_draws_whole_sequences() -> None:
         assert (part % size == np.arange(size)).all()
         assert (part // size == part[..., :1] // size).all()
     assert items.max() < 512
+
+
+def alike(**fields: object) -> bank.BankWorld:
+    """One length under two names."""
+    methods: dict[str, Config] = {"softmax": {}, "linear": {"mixer": "linear"}}
+    strata: dict[str, Config] = {"few": {"pairs": 16}, "many": {"pairs": 16}}
+    return bank.BankWorld("one length", "recall", methods, strata, **fields)  # type: ignore[arg-type]
+
+
+def test_strata_apart_have_runs_of_their_own() -> None:
+    """The same 30 runs in another order: the means stay, and what was one run twice is two."""
+    world, shifted = alike(), alike(apart=7)
+    for method in world.methods:
+        few, many = shifted.shelf(method, "few"), shifted.shelf(method, "many")
+        for seed in range(30):
+            assert (many.correct[:, seed] == few.correct[:, (seed + 7) % 30]).all()
+            assert (many.val[:, seed] == few.val[:, (seed + 7) % 30]).all()
+            assert (many.diverged[:, seed] == few.diverged[:, (seed + 7) % 30]).all()
+        assert (few.correct == world.shelf(method, "few").correct).all()
+    asked = Estimand({"softmax": 1, "linear": -1}, {"many": 1, "few": -1})
+    assert world.truth(asked) == pytest.approx(0, abs=1e-12)
+    assert shifted.truth(asked) == pytest.approx(0, abs=1e-12)
+    # All 512 items at a fixed rate, so that the runs' part of the variance is what differs.
+    design = two(
+        world, evaluation=EvaluationSet({"few": 32, "many": 32}, 16), estimand=Estimand(None, asked.strata)
+    )
+    spread = [run(design, one, 400, 1).estimate.std() for one in (world, shifted)]
+    runs = world.shelf("linear", "few").correct[0].mean(axis=1)
+    assert spread[1] ** 2 - spread[0] ** 2 == pytest.approx(2 * runs.var() / 4, rel=0.5)
+
+
+def test_a_world_may_have_a_price_of_its_own() -> None:
+    world = alike(price=1.5)
+    assert world.prices(two(world, evaluation=EvaluationSet({"few": 1, "many": 1}, 16))).tolist() == [
+        3.0,
+        3.0,
+    ]
+    assert world.null().prices(two(world, evaluation=EvaluationSet({"few": 1, "many": 1}, 16))).tolist() == [
+        3.0,
+        3.0,
+    ]
+    assert world.shelf("linear", "few").correct is alike().shelf("linear", "few").correct
+
+
+@pytest.mark.parametrize("fields", [{"apart": 30}, {"apart": -60}, {"price": 0.0}, {"price": -1.0}])
+def test_a_shift_or_a_price_that_means_nothing_is_refused(fields: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"come round|costs more than 0"):
+        alike(**fields)
 
 
 @pytest.mark.parametrize(

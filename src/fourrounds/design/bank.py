@@ -93,9 +93,13 @@ class BankWorld:
     {"split": "random"}}}``, what that changes of each method's training. ``copied``: of how many of the first
     test items training sets hold copies: a set that is ``"deduplicated"`` or of new ``"groups"`` leaves these
     out, and one that is held out from nothing has no others. ``one``: the method that all of them are, in
-    a null world.
+    a null world. ``apart``: by how many places the seeds of each further stratum are shifted, so that strata
+    of one configuration have runs of their own instead of sharing each, which would cancel between them: then
+    no method gains more in one than in another. ``price``: what one model costs, in place of what the lab
+    asks for it, where worlds of several sizes belong to one price list.
 
-    ``ValueError`` for a configuration that the bank does not have.
+    ``ValueError`` for a configuration that the bank does not have, a shift that brings a stratum back to the
+    seeds of another, or a price that is not above 0.
     """
 
     name: str
@@ -106,6 +110,8 @@ class BankWorld:
     leaks: Mapping[str, Mapping[str, Config]] = field(default_factory=dict)
     copied: int = 0
     one: str | None = None
+    apart: int = 0
+    price: float | None = None
 
     def __post_init__(self) -> None:
         if self.family not in FAMILIES:
@@ -114,6 +120,10 @@ class BankWorld:
             raise ValueError(f"no method {self.one!r} here, but {', '.join(self.methods)}")
         if not 0 <= self.copied < FAMILIES[self.family].n_test:
             raise ValueError(f"of {FAMILIES[self.family].n_test} test items {self.copied} cannot be copied")
+        if self.apart and any(n * self.apart % SEEDS == 0 for n in range(1, len(self.strata))):
+            raise ValueError(f"seeds that are {self.apart} apart come round to those of another stratum")
+        if self.price is not None and not self.price > 0:
+            raise ValueError(f"a model costs more than 0, and not {self.price}")
         for method in self.methods:
             for stratum in self.strata or ("all",):
                 for held_out in ("groups", *self.leaks):
@@ -157,7 +167,16 @@ class BankWorld:
         arm = method if self.one is None else self.one
         changes = {**self.methods[arm], **self.strata.get(stratum, {})}
         changes.update(self.leaks.get(held_out, {}).get(method, {}))
-        return _shelf(self.family, tuple(sorted(changes.items())), tuple(self.rates.get(method, ())))
+        found = _shelf(self.family, tuple(sorted(changes.items())), tuple(self.rates.get(method, ())))
+        if self.apart and self.strata:
+            shift = -self.apart * list(self.strata).index(stratum)
+            found = Shelf(
+                np.roll(found.val, shift, axis=1),
+                np.roll(found.correct, shift, axis=1),
+                np.roll(found.diverged, shift, axis=1),
+                found.price,
+            )
+        return found if self.price is None else replace(found, price=self.price)
 
     def _rates(self, method: str) -> tuple[Level, ...]:
         """The learning rates of a method, in the order in which they are tried."""
