@@ -19,7 +19,7 @@ from fourrounds.examiner.submission import Submission, empty, from_sources
 
 TEST = toy.hidden(toy.TEST)
 ANSWER = toy.answer(toy.DOUBLE)
-WHY = toy.cell("manual", toy.SOLUTION.format("So."), "why", 3, solution=True, cell_type="markdown")
+WHY = toy.manual()
 PLACE = ("twice", "round1_implement")
 
 
@@ -131,7 +131,7 @@ def test_new_points_and_another_kind_of_cell_are_taken_over(book: Gradebook, tmp
     entry = book.find_submission_notebook(*PLACE, "ada")
     entry.grades[0].manual_score = 1.0
     book.db.commit()
-    code = toy.cell("manual", toy.SOLUTION.format("1"), "why", 4, solution=True)
+    code = toy.manual("1", points=4, cell_type="code")
     register(book, problem(tmp_path, ANSWER, toy.hidden(toy.TEST, points=7), code))
     cells = {c.name: (c.max_score, c.cell_type) for c in book.find_notebook(*PLACE).grade_cells}
     assert cells == {"test-values": (7, "code"), "why": (4, "code")}

@@ -22,6 +22,7 @@ from fourrounds.examiner.problem import (
     load_problem,
     unwrap,
 )
+from fourrounds.examiner.rubric import Sample, Verdict
 
 
 def full() -> dict[str, Any]:
@@ -33,12 +34,14 @@ def full() -> dict[str, Any]:
         toy.cell("truth", toy.HIDDEN.format("import math"), "truth", 0),
         toy.hidden("assert double(2) == 4", "values", 2),
         toy.hidden("assert double(0) == 0", "edges", 1.5),
-        toy.cell("manual", toy.SOLUTION.format("Because."), "why", 3, solution=True, cell_type="markdown"),
+        toy.manual("Because."),
         toy.fault("def double(x):\n    return x + 2"),
         toy.fault("def double(x):\n    return x * x", "square", "edges"),
         toy.variant("def double(x):\n    return x + x"),
         toy.author("debrief", "## Next"),
         toy.author("debrief", "And then."),
+        toy.sample("weak", "yny"),
+        toy.sample("strong", "yyy"),
         limits={"call_seconds": 2.5, "memory_mb": 300},
         prerequisites=["softmax"],
     )
@@ -79,6 +82,26 @@ def test_a_notebook_is_read(tmp_path: Path) -> None:
     )
     with pytest.raises(KeyError):
         problem.cell("nothing")
+    assert [(q.text, q.points) for q in problem.cell("why").questions][1:] == [
+        ("Is it said, in part 2?", 1.0),
+        ("Is it said, in part 3?", 1.0),
+    ]
+    assert problem.cell("second").questions == ()
+    weak, strong = problem.sample("why", "weak"), problem.sample("why", "strong")
+    assert weak == Sample(
+        of="why",
+        kind="weak",
+        text="It depends.",
+        commentary="It hedges.",
+        verdicts=(
+            Verdict(True, "that is why 1."),
+            Verdict(False, "that is why 2."),
+            Verdict(True, "that is why 3."),
+        ),
+    )
+    assert strong is not None
+    assert (strong.text, strong.commentary) == ("Because.", "It hedges.")
+    assert problem.sample("second", "weak") is None
 
 
 def test_its_hash_is_of_the_bytes(tmp_path: Path) -> None:
@@ -90,7 +113,8 @@ def test_its_hash_is_of_the_bytes(tmp_path: Path) -> None:
 def test_what_is_released_of_a_cell(tmp_path: Path) -> None:
     problem = toy.load(tmp_path, full())
     assert problem.cell("second").stub == "# YOUR CODE HERE\nraise NotImplementedError()"
-    assert problem.cell("why").stub == "YOUR ANSWER HERE"
+    asked = "1. Is it said, in part 1?\n2. Is it said, in part 2?\n3. Is it said, in part 3?\n"
+    assert problem.cell("why").stub == f"{asked}\nYOUR ANSWER HERE"
     assert problem.cell("test-values").stub == ""
     assert problem.cell("shown").stub == "assert double(1) == 2"
 
@@ -227,8 +251,96 @@ RULES: list[tuple[str, Change, str]] = [
     ("minutes that the front matter does not say", about(minutes=6), "the front matter must say “6 minutes”"),
     (
         "points that the front matter does not say",
-        marks("why", points=4),
+        marks("test-values", points=3),
         "the front matter must say “7.5 points”",
+    ),
+    (
+        "a manual cell that asks nothing",
+        at("why", lambda c: c.update(source=toy.SOLUTION.format("Because."))),
+        "twice, the manual cell why: a person grades by questions, and none can be read: write them as",
+    ),
+    (
+        "a manual cell without markers, all of which nbgrader replaces",
+        at("why", lambda c: c.update(source="1. Is it said?\n2. Is it so?\n3. Why?")),
+        "the manual cell why: a person grades by questions",
+    ),
+    (
+        "fewer questions than points",
+        marks("why", points=4),
+        "why: 3 questions share 4 points: a question is worth one point, or",
+    ),
+    ("points that are no whole parts", marks("why", points=2), "why: 3 questions share 2 points"),
+    (
+        "a question that asks nothing",
+        at("why", lambda c: c.update(source=c["source"].replace("part 2?", "part 2."))),
+        "why: question 2 of the rubric ends without a question mark: “Is it said, in part 2.”",
+    ),
+    (
+        "questions that are numbered out of order",
+        at("why", lambda c: c.update(source=c["source"].replace("2. ", "3. "))),
+        "why: the list is numbered 1, 2, 3 and so on, and 3 is out of place",
+    ),
+    (
+        "a sample of no manual cell",
+        mine("sample-weak", of="values"),
+        "a sample names a manual cell by its grade_id, and 'values' is none",
+    ),
+    ("a sample of another kind", mine("sample-weak", kind="fair"), "is weak or strong, not 'fair'"),
+    ("two samples of one kind", mine("sample-strong", kind="weak"), "why has a weak sample already"),
+    (
+        "a sample of nothing",
+        at("sample-weak", lambda c: c["metadata"]["fourrounds"].pop("of")),
+        "metadata.fourrounds of a sample needs 'of'",
+    ),
+    (
+        "a weak sample alone",
+        lambda notebook: notebook["cells"].pop(),
+        "twice: why has one sample, and lacks the strong one",
+    ),
+    (
+        "a sample without markers",
+        at("sample-weak", lambda c: c.update(source="#### Commentary")),
+        "a sample cell stands between ### BEGIN HIDDEN TESTS",
+    ),
+    (
+        "a sample without commentary",
+        at("sample-weak", lambda c: c.update(source=c["source"].replace("It hedges.", ""))),
+        "has the headings “#### Commentary” and then “#### Question by question”, each with text",
+    ),
+    (
+        "a weak sample without an answer",
+        at("sample-weak", lambda c: c.update(source=c["source"].replace("It depends.", ""))),
+        "a weak sample begins with the answer",
+    ),
+    (
+        "a strong sample with an answer of its own",
+        at("sample-strong", lambda c: c.update(source=c["source"].replace("####", "Yes.\n\n####", 1))),
+        "the strong sample is the model text of the manual cell: this cell begins with",
+    ),
+    (
+        "a verdict that is neither",
+        at("sample-weak", lambda c: c.update(source=c["source"].replace("1. Yes: ", "1. Partly: "))),
+        "the verdict on question 1 begins with “Yes: ” or “No: ”, and a reason",
+    ),
+    (
+        "a verdict without a reason",
+        at("sample-weak", lambda c: c.update(source=c["source"].replace("that is why 2.", ""))),
+        "the verdict on question 2 begins with",
+    ),
+    (
+        "a question without a verdict",
+        at("sample-weak", lambda c: c.update(source=c["source"].replace("3. Yes: that is why 3.", ""))),
+        "the sample has 2 verdicts, and the rubric 3 questions",
+    ),
+    (
+        "a weak sample that earns everything",
+        at("sample-weak", lambda c: c.update(source=c["source"].replace("No: ", "Yes: "))),
+        "the strong sample earns every question, and a weak one does not",
+    ),
+    (
+        "a strong sample that does not",
+        at("sample-strong", lambda c: c.update(source=c["source"].replace("2. Yes: ", "2. No: "))),
+        "the strong sample earns every question, and a weak one does not",
     ),
 ]
 

@@ -39,7 +39,7 @@ def problem(tmp_path: Path) -> Problem:
             toy.answer(toy.DOUBLE, "first"),
             toy.hidden("assert double(2) == 4"),
             toy.answer("half = 0.5", "second"),
-            toy.cell("manual", toy.SOLUTION.format("So."), "why", 1, solution=True, cell_type="markdown"),
+            toy.manual(points=1),
         ),
     )
 

@@ -50,6 +50,26 @@ def hidden(source: str, group: str = "values", points: float = 2) -> dict[str, A
     return cell("hidden", HIDDEN.format(source), f"test-{group}", points, group=group)
 
 
+def manual(text: str = "So.", grade_id: str = "why", points: float = 3, **how: Any) -> dict[str, Any]:
+    """A written answer with the model text ``text``; its rubric has a question for each point."""
+    asked = "".join(f"{number}. Is it said, in part {number}?\n" for number in range(1, int(points) + 1))
+    if how.get("cell_type") == "code":
+        asked = "".join(f"# {line}\n" for line in asked.splitlines())
+    source = f"{asked}\n{SOLUTION.format(text)}"
+    return cell("manual", source, grade_id, points, solution=True, **{"cell_type": "markdown", **how})
+
+
+def sample(kind: str, verdicts: str, of: str = "why", text: str = "It depends.") -> dict[str, Any]:
+    """A sample answer; ``verdicts`` has a y or an n for each question."""
+    listed = "\n".join(
+        f"{number}. {'Yes' if said == 'y' else 'No'}: that is why {number}."
+        for number, said in enumerate(verdicts, 1)
+    )
+    answer = f"{text}\n\n" if kind == "weak" else ""
+    source = f"{answer}#### Commentary\n\nIt hedges.\n\n#### Question by question\n\n{listed}"
+    return author("sample", source, of=of, kind=kind) | {"cell_type": "markdown", "id": f"sample-{kind}"}
+
+
 def fault(source: str, name: str = "plus", group: str = "values", **mine: Any) -> dict[str, Any]:
     about = {"name": name, "group": group, "says": "it adds", "see": "Try 3.", "ask": "Why?", **mine}
     return author("fault", source, **about)

@@ -26,9 +26,9 @@ def canonical(notebook: Mapping[str, Any]) -> str:
     """The text of a source notebook: nbformat 4.5 without outputs, sorted keys, an indent of one, a last
     newline.
 
-    A cell's id follows from what the cell is (its grade_id, or ``fault-<name>``), since a tool that makes a
-    notebook anew, as jupytext does, would otherwise draw random ones. Blank lines around a cell's text go,
-    since jupytext does not keep them.
+    A cell's id follows from what the cell is (its grade_id, ``fault-<name>``, or ``sample-<kind>``), since a
+    tool that makes a notebook anew, as jupytext does, would otherwise draw random ones. Blank lines around a
+    cell's text go, since jupytext does not keep them.
     """
     made = nbformat.v4.new_notebook(
         metadata={
@@ -68,7 +68,7 @@ def tidy(path: Path) -> bool:
 def _id(cell: Mapping[str, Any], taken: set[str]) -> str:
     mine = cell["metadata"].get("fourrounds", {})
     grade_id = cell["metadata"].get("nbgrader", {}).get("grade_id")
-    wanted = grade_id or "-".join(str(mine[key]) for key in ("role", "name") if key in mine) or "cell"
+    wanted = grade_id or "-".join(str(mine[key]) for key in ("role", "name", "kind") if key in mine) or "cell"
     stem = re.sub(r"[^a-zA-Z0-9_-]+", "-", wanted)[:56]
     free, number = stem, 1
     while free in taken:

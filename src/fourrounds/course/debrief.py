@@ -8,7 +8,8 @@ import nbformat
 
 from fourrounds.course.prove import Proof
 from fourrounds.course.text import fenced
-from fourrounds.examiner.problem import Fault, Problem, Variant, unwrap
+from fourrounds.examiner.problem import Cell, Fault, Problem, Variant, unwrap
+from fourrounds.examiner.rubric import Sample
 
 INTRO = """## Debrief: how this goes wrong
 
@@ -24,6 +25,12 @@ TABLE = """## Which tests stop which fault
 As the examiner graded them: ✗ means that the group's points are lost.
 """
 
+SAMPLE = {
+    "weak": "## The written answer: a weak sample\n\n"
+    "Fluent, and short of what is asked. Judge it by the questions before you read on.",
+    "strong": "## The written answer: what the strong sample does\n\nThe model text, as it stands above.",
+}
+
 
 def markdown(cell_id: str, text: str) -> nbformat.NotebookNode:
     """A markdown cell with a fixed id."""
@@ -31,7 +38,7 @@ def markdown(cell_id: str, text: str) -> nbformat.NotebookNode:
 
 
 def cells(problem: Problem, proof: Proof) -> list[nbformat.NotebookNode]:
-    """The debrief: the faults, the variants, the examiner's table, and what the author wrote."""
+    """The debrief: the faults, the variants, the examiner's table, the samples, and what the author wrote."""
     made = [markdown("debrief-faults", INTRO)]
     made += [
         markdown(raw["id"], _fault(fault))
@@ -41,6 +48,10 @@ def cells(problem: Problem, proof: Proof) -> list[nbformat.NotebookNode]:
         texts = [VARIANTS, *(_variant(variant) for variant in problem.variants)]
         made.append(markdown("debrief-variants", "\n\n".join(texts)))
     made.append(markdown("debrief-table", TABLE + "\n" + proof.markdown()))
+    made += [
+        markdown(raw["id"], _sample(sample, problem.cell(sample.of)))
+        for raw, sample in zip(_raw(problem, "sample"), problem.samples, strict=True)
+    ]
     made += [markdown(raw["id"], unwrap("".join(raw["source"]))) for raw in _raw(problem, "debrief")]
     return made
 
@@ -55,6 +66,16 @@ def _fault(fault: Fault) -> str:
         f"{fenced(fault.source)}\n\n"
         f"**How to see it.** {fault.see}\n\n**What an interviewer asks next.** {fault.ask}"
     )
+
+
+def _sample(sample: Sample, cell: Cell) -> str:
+    quoted = "\n".join(f"> {line}".rstrip() for line in sample.text.split("\n"))
+    judged = "\n".join(
+        f"{number}. *{question.text}* **{'Yes' if verdict.earns else 'No'}:** {verdict.because}"
+        for number, (question, verdict) in enumerate(zip(cell.questions, sample.verdicts, strict=True), 1)
+    )
+    parts = [SAMPLE[sample.kind], quoted] if sample.kind == "weak" else [SAMPLE[sample.kind]]
+    return "\n\n".join([*parts, sample.commentary, judged])
 
 
 def _variant(variant: Variant) -> str:

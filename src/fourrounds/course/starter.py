@@ -95,11 +95,17 @@ equal(call(softmax, x), true_softmax(x), rtol=1e-4, axes="D", why="float32 logit
 
 QUESTION = "**In two sentences:** why may the largest logit be subtracted from all?"
 
-MODEL_ANSWER = """### BEGIN SOLUTION
-*For the author: a cell like this one is graded by a person. Take it out if there is nothing to write.*
+MODEL_ANSWER = """A person reads it by two questions, half a point each:
 
-Adding one number to all logits of a row leaves the distribution as it is, so the largest can be brought to
-zero before exp sees it.
+1. Does it say that the distribution stays as it is, and by which property of the softmax?
+2. Does it say what would go wrong without the shift?
+
+### BEGIN SOLUTION
+*For the author: a cell like this one is graded by a person, with the questions above. Take it out, with its
+samples, if there is nothing to write.*
+
+Adding one number to all logits of a row gives every term and their sum one factor, which cancels. A large
+logit overflows to inf, so the largest is brought to zero before exp sees it.
 ### END SOLUTION"""
 
 PICTURE = """fig, ax = plt.subplots(figsize=(5, 3))
@@ -126,6 +132,36 @@ def softmax(x):
 LOG_SPACE = """### BEGIN HIDDEN TESTS
 def softmax(x):
     return np.exp(x - np.logaddexp.reduce(x, axis=-1, keepdims=True))
+### END HIDDEN TESTS"""
+
+WEAK = """### BEGIN HIDDEN TESTS
+*For the author: an answer as a candidate plausibly writes it, which misses the point.*
+
+Subtracting the largest logit is a standard trick that makes the softmax numerically stable, and every
+framework does it.
+
+#### Commentary
+
+The sentence is true and names what others do. An interviewer hears that the trick is known and not why it is
+allowed.
+
+#### Question by question
+
+1. No: that every framework does it is no reason, and the common factor of all terms is not named.
+2. No: "stable" is a word for it; that exp overflows is what was asked for.
+### END HIDDEN TESTS"""
+
+STRONG = """### BEGIN HIDDEN TESTS
+#### Commentary
+
+*For the author: what the model text of the written answer does, sentence by sentence.*
+
+The first sentence says why it may be done, the second what it is done for.
+
+#### Question by question
+
+1. Yes: the common factor is named, and that it cancels.
+2. Yes: a large logit overflows.
 ### END HIDDEN TESTS"""
 
 DEBRIEF = r"""### BEGIN HIDDEN TESTS
@@ -197,6 +233,8 @@ def starter() -> dict[str, Any]:
                 name="log_space",
                 says="the log of the sum is subtracted before exp",
             ),
+            _author("sample", WEAK, "markdown", of="why_shift", kind="weak"),
+            _author("sample", STRONG, "markdown", of="why_shift", kind="strong"),
             _author("debrief", DEBRIEF, "markdown"),
         ],
     }

@@ -23,15 +23,18 @@ truth      code     hidden references and helpers of the tests (graded with 0 po
 hidden     code     one graded group of hidden tests; ``group`` names it; with ``partial: true`` the cell
                     ends with the points that the answer has earned, and may ``display`` a report
 picture    code     draws what was built; not run when grading
-manual     any      an answer that a person grades (nbgrader solution and grade cell)
+manual     any      an answer that a person grades (nbgrader solution and grade cell); its released text
+                    asks the questions by which it is graded (``fourrounds.examiner.rubric``)
 fault      code     a wrong answer that people write: ``name``, ``group``, ``says``, ``see``, ``ask``
 variant    code     a right answer written differently: ``name``, ``says``
 debrief    markdown what the solution notebook adds: follow-up questions and strong answers
+sample     markdown a sample answer to the manual cell ``of``, of the ``kind`` weak or strong, with commentary
+                    and a verdict on each question (``fourrounds.examiner.rubric``)
 ========== ======== ==========================================================================
 
-Fault, variant and debrief cells never leave source/ except into the solution; their text stands between
-hidden-test markers so that stock nbgrader refuses to release them. A fault or variant is what a learner's
-notebook would hold *after* the solution's answer cells: it defines again what differs.
+Fault, variant, debrief and sample cells never leave source/ except into the solution; their text stands
+between hidden-test markers so that stock nbgrader refuses to release them. A fault or variant is what a
+learner's notebook would hold *after* the solution's answer cells: it defines again what differs.
 """
 
 from __future__ import annotations
@@ -43,6 +46,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from fourrounds.examiner.rubric import KINDS, Question, RubricError, Sample, read_questions, read_sample
 
 ROLES = {
     "front",
@@ -59,8 +64,9 @@ ROLES = {
     "fault",
     "variant",
     "debrief",
+    "sample",
 }
-AUTHOR_ROLES = {"fault", "variant", "debrief"}
+AUTHOR_ROLES = {"fault", "variant", "debrief", "sample"}
 CODE_STUB = "# YOUR CODE HERE\nraise NotImplementedError()"
 TEXT_STUB = "YOUR ANSWER HERE"
 
@@ -100,6 +106,19 @@ def clear_hidden(source: str) -> str:
     return "\n".join(lines)
 
 
+def _around_solution(source: str) -> str:
+    """What is released of a solution cell, without nbgrader's stub; nothing of a cell without markers."""
+    lines = clear_solution(source, "markdown").split("\n")
+    return "\n".join(line for line in lines if line.strip() != TEXT_STUB)
+
+
+def _inside_solution(source: str) -> str:
+    """The worked answer of a cell: what stands between its markers."""
+    return "\n\n".join(
+        found.strip("\n") for found in re.findall(r"BEGIN SOLUTION.*\n([\s\S]*?)\n.*END SOLUTION", source)
+    )
+
+
 def unwrap(source: str) -> str:
     """An author's cell without its markers."""
     kept = [line for line in source.split("\n") if not re.search(r"(BEGIN|END) HIDDEN TESTS", line)]
@@ -125,6 +144,11 @@ class Cell:
         if self.role in {"answer", "manual"}:
             return clear_solution(self.source, self.cell_type)
         return clear_hidden(self.source)
+
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        """By what a person grades a manual cell; none for any other cell."""
+        return read_questions(_around_solution(self.source), self.points) if self.role == "manual" else ()
 
     @property
     def is_test(self) -> bool:
@@ -189,6 +213,7 @@ class Problem:
     cells: tuple[Cell, ...]
     faults: tuple[Fault, ...]
     variants: tuple[Variant, ...]
+    samples: tuple[Sample, ...]
     debrief: str
     notebook: dict[str, Any] = field(hash=False, compare=False, repr=False)
 
@@ -211,6 +236,11 @@ class Problem:
             if cell.grade_id == grade_id:
                 return cell
         raise KeyError(grade_id)
+
+    def sample(self, grade_id: str, kind: str) -> Sample | None:
+        """The sample answer of this kind (weak or strong) to a manual cell, if there is one."""
+        found = (one for one in self.samples if (one.of, one.kind) == (grade_id, kind))
+        return next(found, None)
 
     def solution(self) -> str:
         """The worked answer as Python: every code answer cell, in order, without its markers."""
@@ -245,8 +275,10 @@ def load_problem(path: Path) -> Problem:
     faults: list[Fault] = []
     variants: list[Variant] = []
     debrief: list[str] = []
+    samples: list[tuple[str, dict[str, Any], str]] = []
     for number, raw in enumerate(cells):
-        _read_cell(path.stem, number, raw, parsed, faults, variants, debrief)
+        _read_cell(path.stem, number, raw, parsed, faults, variants, debrief, samples)
+    read = _read_samples(path.stem, parsed, samples)
     try:
         problem = Problem(
             slug=path.stem,
@@ -263,6 +295,7 @@ def load_problem(path: Path) -> Problem:
             cells=tuple(parsed),
             faults=tuple(faults),
             variants=tuple(variants),
+            samples=read,
             debrief="\n\n".join(debrief),
             notebook=notebook,
         )
@@ -282,6 +315,7 @@ def _read_cell(
     faults: list[Fault],
     variants: list[Variant],
     debrief: list[str],
+    samples: list[tuple[str, dict[str, Any], str]],
 ) -> None:
     if not isinstance(raw, dict) or not isinstance(raw.get("metadata"), dict) or "source" not in raw:
         raise ProblemError(f"{slug}, cell {number}: it is no notebook cell, with metadata and a source")
@@ -308,6 +342,8 @@ def _read_cell(
                 faults.append(Fault(**{key: mine[key] for key in keys}, source=unwrap(source)))
             elif role == "variant":
                 variants.append(Variant(mine["name"], mine["says"], unwrap(source)))
+            elif role == "sample":
+                samples.append((where, {key: mine[key] for key in ("of", "kind")}, unwrap(source)))
             else:
                 debrief.append(unwrap(source))
         except KeyError as error:
@@ -341,6 +377,37 @@ def _read_cell(
             attachments=raw.get("attachments"),
         )
     )
+
+
+def _read_samples(
+    slug: str, cells: list[Cell], raw: list[tuple[str, dict[str, Any], str]]
+) -> tuple[Sample, ...]:
+    """The samples, each given as (where, metadata, text); a rubric out of form is refused here too."""
+    manual = {cell.grade_id: cell for cell in cells if cell.role == "manual"}
+    questions = {}
+    for cell in manual.values():
+        try:
+            questions[cell.grade_id] = cell.questions
+        except RubricError as error:
+            raise ProblemError(f"{slug}, the manual cell {cell.grade_id}: {error}") from error
+    samples: dict[tuple[str, str], Sample] = {}
+    for where, about, text in raw:
+        of, kind = about["of"], about["kind"]
+        if of not in manual:
+            raise ProblemError(f"{where}: a sample names a manual cell by its grade_id, and {of!r} is none")
+        if kind not in KINDS:
+            raise ProblemError(f"{where}: the kind of a sample is {' or '.join(KINDS)}, not {kind!r}")
+        if (of, kind) in samples:
+            raise ProblemError(f"{where}: {of} has a {kind} sample already")
+        try:
+            samples[of, kind] = read_sample(about, text, questions[of], _inside_solution(manual[of].source))
+        except RubricError as error:
+            raise ProblemError(f"{where}: {error}") from error
+    for of in {of for of, _ in samples}:
+        missing = [kind for kind in KINDS if (of, kind) not in samples]
+        if missing:
+            raise ProblemError(f"{slug}: {of} has one sample, and lacks the {missing[0]} one")
+    return tuple(samples.values())
 
 
 def _validate(problem: Problem) -> None:
