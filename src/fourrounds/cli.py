@@ -128,7 +128,7 @@ def grade(
     layout = _layout()
     problem, work, name = _find(layout, slug, notebook, answers, user)
     graded = _examine(layout, problem, work, name, seed)
-    report = graded.report.to_dict()
+    report = shown.with_reviews(graded.report.to_dict(), graded.reviews)
     if graded.unrecorded:
         print(f"This attempt could not be kept. {graded.unrecorded}", file=sys.stderr)
     if as_json:
@@ -140,6 +140,52 @@ def grade(
     else:
         _stdout().print(shown.rich_table(report))
         _print(*shown.details(report), *shown.lines(report, steps))
+
+
+@app.command()
+def review(
+    slug: Slug,
+    attempt: Annotated[
+        int | None,
+        typer.Option("--attempt", metavar="N", help="Your N-th graded attempt at it, not the last one."),
+    ] = None,
+    answers: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--answers",
+            metavar="[CELL=]ynyyn",
+            help="Record these without asking: a letter for each question, once for each written cell.",
+        ),
+    ] = None,
+    show: Annotated[
+        bool, typer.Option("--show", help="Only print the questions and the samples; judge nothing.")
+    ] = False,
+    user: User = None,
+) -> None:
+    """Judge what you wrote, by the questions an interviewer would ask.
+
+    It shows what you wrote in the last graded attempt, takes your yes or no to each question, then shows a
+    weak and a strong sample answer with commentary, and lets you change your mind. The points are kept with
+    the attempt, marked as self-reviewed. Repeating it replaces them.
+    """
+    from fourrounds.desk import review_text as shown
+    from fourrounds.desk import reviewing
+    from fourrounds.desk.attempts import Attempts
+    from fourrounds.desk.work import user_name
+
+    layout = _layout()
+    problem = layout.problem(slug)
+    if show:
+        for part in reviewing.samples_only(problem):
+            _print(shown.title(part), *shown.rubric(part), *shown.samples(part))
+        return
+    store = Attempts(layout.state / "attempts.sqlite")
+    found = reviewing.begin(store, problem, user_name(user), attempt)
+    if answers:
+        given = reviewing.read_answers(reviewing.by_name(answers), found)
+        _print(*shown.told(reviewing.judge(store, found, given), given))
+    else:
+        shown.converse(found, store, input, _print)
 
 
 @app.command()

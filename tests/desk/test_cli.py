@@ -80,7 +80,7 @@ def test_list_as_json(fourrounds: Run, answered: Answer, mine: Path) -> None:
     assert row["slug"] == SLUG
     assert row["groups"] == ["normalisation", "tolerance"]
     assert row["notebook"] == str(mine)
-    assert row["best"] == {"score": 4, "max_score": 5}
+    assert row["best"] == {"score": 4, "max_score": 5, "self_reviewed": 0}
 
 
 def test_list_puts_a_problem_after_those_that_it_asks_for(fourrounds: Run, layout: Layout) -> None:
@@ -143,7 +143,7 @@ def test_grade_as_json_is_one_object_and_nothing_else(fourrounds: Run, answered:
     answered(ALL_AXES + "\nprint('noise on stdout')\nimport sys; sys.stderr.write('and on stderr')")
     ran = fourrounds("grade", SLUG, "--json", "--seed", "9")
     assert ran.status == 0
-    assert list(ran.json) == ["problem", "score", "max_score", "sandbox", "cells"]
+    assert list(ran.json) == ["problem", "score", "self_reviewed", "max_score", "sandbox", "cells"]
     assert (ran.json["problem"], ran.json["score"], ran.json["max_score"]) == (SLUG, 2, 5)
     for cell in ran.json["cells"]:
         assert list(cell) == list(CELL_KEYS)

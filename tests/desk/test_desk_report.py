@@ -2,6 +2,7 @@
 
 import io
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from rich.console import Console
 
 from fourrounds.checks import Kind
 from fourrounds.desk import report as shown
+from fourrounds.desk.attempts import Judged
 from fourrounds.examiner.report import CellReport, Report
 
 HOSTILE = "<script>alert('x')</script> [red]&amp;\x1b[2J\x07\ud800"
@@ -36,7 +38,7 @@ def advice(report: dict[str, Any], again: str = "") -> str:
 def test_the_json_object_has_just_the_promised_keys() -> None:
     report = made(cell(Kind.WRONG_VALUE, fault="no_shift", fault_says="..."), cell(Kind.MANUAL))
     printed = json.loads(shown.dump(report))
-    assert list(printed) == ["problem", "score", "max_score", "sandbox", "cells"]
+    assert list(printed) == ["problem", "score", "self_reviewed", "max_score", "sandbox", "cells"]
     assert [list(c) for c in printed["cells"]] == [
         ["grade_id", "group", "kind", "points", "max_points", "message", "fault", "seed", "seconds"]
     ] * 2
@@ -108,6 +110,42 @@ def test_failing_provided_tests_come_first() -> None:
         cell(Kind.WRONG_SHAPE), provided=[cell(Kind.OK, "provided"), cell(Kind.CRASHED, "provided")]
     )
     assert advice(report).startswith("1 of the 2 provided tests fail")
+
+
+def judged(points: float) -> Judged:
+    return Judged("test_edges", ("Is it so?", "Why?"), (True, points > 1), points, 2.0, datetime.now(UTC))
+
+
+def test_what_waits_for_a_person_says_how_it_is_reviewed() -> None:
+    report = shown.with_reviews(made(cell(Kind.OK, "cost"), cell(Kind.MANUAL)), [])
+    words = "2 points by a person: `fourrounds review softmax`"
+    assert words in terminal(report)
+    assert words in shown.text_report(report, [])
+    assert "2 points by a person: <code>fourrounds review softmax</code>" in shown.html_report(report, [])
+    assert shown.json_object(report)["self_reviewed"] == 0
+    assert shown.score_line(report).startswith("2 of 4 points (2 of them wait for a person)")
+
+
+@pytest.mark.parametrize(("points", "sign"), [(2.0, "✓"), (1.0, "◐"), (0.0, "✗")])
+def test_points_of_a_review_count_and_are_marked(points: float, sign: str) -> None:
+    plain = made(cell(Kind.OK, "cost"), cell(Kind.MANUAL))
+    report = shown.with_reviews(plain, [judged(points)])
+    assert plain["score"] == 2  # the examiner's report stays as it is
+    assert report["score"] == 2 + points
+    assert shown.score_line(report).startswith(f"{2 + points:g} of 4 points ({points:g} self-reviewed) ·")
+    for view in (terminal(report), shown.html_report(report, []), shown.text_report(report, [])):
+        assert "self-reviewed" in view
+        assert f"{points:g} / 2" in view
+        assert f"{points:g} points by your own review" in view
+    assert f"{sign} self-reviewed" in terminal(report)
+    printed = json.loads(shown.dump(report))
+    assert (printed["score"], printed["self_reviewed"]) == (2 + points, points)
+    assert (printed["cells"][1]["kind"], printed["cells"][1]["points"]) == ("manual", points)
+
+
+def test_a_review_of_a_cell_in_which_nothing_is_written_gives_nothing() -> None:
+    report = shown.with_reviews(made(cell(Kind.NOT_ATTEMPTED)), [])
+    assert report == made(cell(Kind.NOT_ATTEMPTED))
 
 
 def test_points_that_a_person_gives_are_said_to_wait() -> None:

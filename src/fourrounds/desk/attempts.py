@@ -1,20 +1,24 @@
-"""Every attempt that was graded, in one SQLite file of the learner's own."""
+"""Every attempt that was graded, in one SQLite file of the learner's own.
+
+A file of an older schema is read as it is, and brought up to date with the next thing that is written, in the
+same transaction. Schema 2 added what was written for a person to grade, and how the learner judged it.
+"""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from fourrounds.desk.work import DeskError
 
-SCHEMA = 1
-_TABLES = (
+SCHEMA = 2
+_FIRST = (
     """
     CREATE TABLE attempts (
         id INTEGER PRIMARY KEY,
@@ -51,15 +55,70 @@ _TABLES = (
     """,
     "CREATE INDEX attempts_of_problem ON attempts (user, problem, id)",
 )
+_REVIEWS = """
+    TABLE reviews (
+        attempt INTEGER NOT NULL REFERENCES attempts (id) ON DELETE CASCADE,
+        grade_id TEXT NOT NULL,
+        questions TEXT NOT NULL,  -- JSON: as they were asked
+        answers TEXT NOT NULL,  -- a letter for each question, y or n
+        points REAL NOT NULL,
+        max_points REAL NOT NULL,
+        judged_at TEXT NOT NULL,
+        PRIMARY KEY (attempt, grade_id)
+    )
+    """
+_STEPS = (
+    _FIRST,
+    # NULL: graded before this was kept.
+    ("ALTER TABLE attempts ADD COLUMN written TEXT", f"CREATE {_REVIEWS}"),
+)
+"""What brings a file from schema 0 to 1, from 1 to 2, and so on."""
+_AS_IF = {
+    1: (
+        "CREATE TEMP VIEW attempts AS SELECT *, NULL AS written FROM main.attempts",
+        f"CREATE TEMP {_REVIEWS.replace(' REFERENCES attempts (id) ON DELETE CASCADE', '')}",
+    )
+}
+"""What makes a file of an older schema look like one of today's to its reader. The file stays as it is."""
 _COLUMNS = (
     "user, problem, assignment, started_at, finished_at, score, max_score, seed, sandbox, source_sha256, "
-    "submission, submission_sha256, report"
+    "submission, submission_sha256, report, written"
 )
 
 
 @dataclass(frozen=True)
+class Judged:
+    """How a learner judged one written answer of an attempt.
+
+    ``questions`` are those that were asked, ``answers`` the yes or no to each, ``points`` what that earns.
+    """
+
+    grade_id: str
+    questions: tuple[str, ...]
+    answers: tuple[bool, ...]
+    points: float
+    max_points: float
+    judged_at: datetime
+
+
+class Best(NamedTuple):
+    """The best attempt: its score, the most it could have been, and how much of it is self-reviewed.
+
+    ``score`` is the examiner's points and the ``self_reviewed`` ones.
+    """
+
+    score: float
+    max_score: float
+    self_reviewed: float
+
+
+@dataclass(frozen=True)
 class Attempt:
-    """One graded attempt. ``report`` is the examiner's as a dict, ``submission`` the path that was graded."""
+    """One graded attempt. ``report`` is the examiner's as a dict, ``submission`` the path that was graded.
+
+    ``score`` is the examiner's. ``written`` is what stood in the cells that a person grades, by grade_id;
+    None for an attempt of schema 1, which did not keep it. ``reviews`` are the learner's own judgements.
+    """
 
     user: str
     problem: str
@@ -74,7 +133,13 @@ class Attempt:
     submission: str
     submission_sha256: str
     report: Mapping[str, Any]
+    written: Mapping[str, str] | None = None
+    reviews: tuple[Judged, ...] = ()
     id: int | None = None
+
+    def review(self, grade_id: str) -> Judged | None:
+        """The learner's judgement of this cell, if there is one."""
+        return next((one for one in self.reviews if one.grade_id == grade_id), None)
 
 
 class Attempts:
@@ -94,7 +159,7 @@ class Attempts:
             raise DeskError(f"The folder {self.path.parent} cannot be made: {error.strerror}.") from error
         with self._writing() as db:
             number = db.execute(
-                f"INSERT INTO attempts ({_COLUMNS}) VALUES ({', '.join('?' * 13)})",
+                f"INSERT INTO attempts ({_COLUMNS}) VALUES ({', '.join('?' * 14)})",
                 (
                     attempt.user,
                     attempt.problem,
@@ -109,6 +174,7 @@ class Attempts:
                     attempt.submission,
                     attempt.submission_sha256,
                     json.dumps(attempt.report),
+                    None if attempt.written is None else json.dumps(attempt.written),
                 ),
             ).lastrowid
             assert number is not None
@@ -132,30 +198,65 @@ class Attempts:
             )
         return number
 
-    def best(self, user: str) -> dict[str, tuple[float, float]]:
-        """For each problem that ``user`` has attempted: the best score, and the most it could have been."""
+    def judge(self, attempt: int, judged: Sequence[Judged]) -> None:
+        """Keep how the learner judged cells of the attempt with this number, all or none of them.
+
+        An earlier judgement of the same cell is replaced.
+        """
+        with self._writing() as db:
+            db.executemany(
+                "INSERT OR REPLACE INTO reviews VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (
+                        attempt,
+                        one.grade_id,
+                        json.dumps(one.questions),
+                        letters(one.answers),
+                        one.points,
+                        one.max_points,
+                        one.judged_at.isoformat(),
+                    )
+                    for one in judged
+                ],
+            )
+
+    def best(self, user: str) -> dict[str, Best]:
+        """For each problem that ``user`` has attempted, the best attempt, judgements included."""
         rows = self._select(
-            "SELECT problem, score, max_score FROM attempts WHERE user = ? "
-            "ORDER BY score / MAX(max_score, 1e-9), id",
+            "SELECT problem, score + reviewed, max_score, reviewed FROM ("
+            "SELECT id, problem, score, max_score, "
+            "COALESCE((SELECT SUM(points) FROM reviews WHERE attempt = attempts.id), 0.0) AS reviewed "
+            "FROM attempts WHERE user = ?) "
+            "ORDER BY (score + reviewed) / MAX(max_score, 1e-9), id",
             (user,),
         )
-        return {problem: (score, most) for problem, score, most in rows}
+        return {problem: Best(*numbers) for problem, *numbers in rows}
 
     def of(self, user: str, problem: str) -> list[Attempt]:
         """The attempts of ``user`` at ``problem``, oldest first."""
+        reviews: dict[int, list[Judged]] = {}
+        # Judgements first: one that is written in between belongs to an attempt that is read below.
+        for number, *values in self._select(
+            "SELECT attempt, grade_id, questions, answers, reviews.points, max_points, judged_at "
+            "FROM reviews JOIN attempts ON attempts.id = attempt "
+            "WHERE user = ? AND problem = ? ORDER BY grade_id",
+            (user, problem),
+        ):
+            reviews.setdefault(number, []).append(_judged(values))
         rows = self._select(
             f"SELECT {_COLUMNS}, id FROM attempts WHERE user = ? AND problem = ? ORDER BY id", (user, problem)
         )
-        return [_attempt(row) for row in rows]
+        return [_attempt(row, tuple(reviews.get(row[-1], ()))) for row in rows]
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         with self._open() as db:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("BEGIN IMMEDIATE")
-            if self._version(db) == 0:
-                for statement in _TABLES:
-                    db.execute(statement)
+            version = self._version(db)
+            for statement in (statement for step in _STEPS[version:] for statement in step):
+                db.execute(statement)
+            if version < SCHEMA:
                 db.execute(f"PRAGMA user_version = {SCHEMA}")
             yield db
             db.execute("COMMIT")
@@ -164,8 +265,11 @@ class Attempts:
         if not self.path.exists():
             return []
         with self._open() as db:
+            version = self._version(db)
+            for statement in _AS_IF.get(version, ()):
+                db.execute(statement)
             # A kill during the very first attempt leaves a file without tables.
-            return db.execute(query, values).fetchall() if self._version(db) else []
+            return db.execute(query, values).fetchall() if version else []
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
@@ -195,8 +299,28 @@ class Attempts:
         return version
 
 
-def _attempt(row: tuple[Any, ...]) -> Attempt:
+def letters(answers: Sequence[bool]) -> str:
+    """Yes and no as ``y`` and ``n``, a letter for each question."""
+    return "".join("y" if yes else "n" for yes in answers)
+
+
+def _attempt(row: tuple[Any, ...], reviews: tuple[Judged, ...]) -> Attempt:
     values = dict(zip((*_COLUMNS.split(", "), "id"), row, strict=True))
     for name in ("started_at", "finished_at"):
         values[name] = datetime.fromisoformat(values[name])
-    return Attempt(**values | {"report": json.loads(values["report"])})
+    written = None if values["written"] is None else json.loads(values["written"])
+    return Attempt(
+        **values | {"report": json.loads(values["report"]), "written": written, "reviews": reviews}
+    )
+
+
+def _judged(values: Sequence[Any]) -> Judged:
+    grade_id, questions, answers, points, most, judged_at = values
+    return Judged(
+        grade_id,
+        tuple(json.loads(questions)),
+        tuple(letter == "y" for letter in answers),
+        points,
+        most,
+        datetime.fromisoformat(judged_at),
+    )

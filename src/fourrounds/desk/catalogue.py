@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fourrounds.desk.attempts import Attempts
+from fourrounds.desk.attempts import Attempts, Best
 from fourrounds.desk.work import user_name, work_path
 from fourrounds.examiner.layout import ASSIGNMENTS, Layout
 from fourrounds.examiner.problem import Problem
@@ -36,17 +36,18 @@ COLUMNS = ("Problem", "Paper", "Minutes", "Points", "Groups", "State", "First do
 class Row:
     """A problem and how far the learner is.
 
-    ``best`` is (score, most) of the best attempt, ``path`` the learner's notebook; None if there is none.
+    ``best`` is the best attempt, ``path`` the learner's notebook; None if there is none.
     """
 
     problem: Problem
     path: Path | None
-    best: tuple[float, float] | None
+    best: Best | None
 
     @property
     def state(self) -> str:
         if self.best is not None:
-            return f"best {self.best[0]:g} of {self.best[1]:g}"
+            own = f", {self.best.self_reviewed:g} self-reviewed" if self.best.self_reviewed else ""
+            return f"best {self.best.score:g} of {self.best.max_score:g}{own}"
         return "started" if self.path else "not started"
 
     @property
@@ -108,7 +109,7 @@ def json_rows(rows: Sequence[Row]) -> list[dict[str, Any]]:
             "groups": list(row.problem.groups),
             "prerequisites": list(row.problem.prerequisites),
             "notebook": str(row.path) if row.path else None,
-            "best": {"score": row.best[0], "max_score": row.best[1]} if row.best else None,
+            "best": row.best._asdict() if row.best else None,
         }
         for row in rows
     ]

@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fourrounds.desk.attempts import Attempt, Attempts
+from fourrounds.desk.attempts import Attempt, Attempts, Judged
+from fourrounds.desk.reviewing import carry
 from fourrounds.desk.work import DeskError, work_path
 from fourrounds.examiner.layout import Layout
 from fourrounds.examiner.problem import Problem
@@ -72,11 +73,15 @@ def _kind(answers: Path | None) -> str:
 
 @dataclass(frozen=True)
 class Graded:
-    """A verdict. ``unrecorded`` says why the attempt could not be kept, if it could not."""
+    """A verdict. ``unrecorded`` says why the attempt could not be kept, if it could not.
+
+    ``reviews`` are judgements of the learner's that hold for it, since the same words were judged before.
+    """
 
     report: Report
     work: Work
     unrecorded: str | None = None
+    reviews: tuple[Judged, ...] = ()
 
 
 def examine(
@@ -104,7 +109,7 @@ def examine(
 
     text = _read_python(work.path) if work.is_python else None
     try:
-        sha256 = _sha256(work.path)
+        sha256 = sha256_of(work.path)
         submission = rebuild(problem, work.path) if text is None else from_python(problem, text)
         # Tests are loaded while the sandbox starts, if there is something to run them on.
         runs = submission.failure is None and not submission.untouched
@@ -137,12 +142,18 @@ def examine(
         submission=str(work.path),
         submission_sha256=sha256,
         report=report.to_dict(),
+        written={
+            part.cell.grade_id: part.source
+            for part in submission.parts
+            if part.cell is not None and part.cell.role == "manual"
+        },
     )
+    store = Attempts(layout.state / "attempts.sqlite")
     try:
-        Attempts(layout.state / "attempts.sqlite").record(attempt)
+        number = store.record(attempt)
     except DeskError as error:
         return Graded(report, work, unrecorded=str(error))
-    return Graded(report, work)
+    return Graded(report, work, reviews=carry(store, problem, user, number))
 
 
 def _read_python(path: Path) -> str:
@@ -159,7 +170,7 @@ def _read_python(path: Path) -> str:
         raise DeskError(f"{path} cannot be read ({error.strerror}).") from error
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
     """Of the file's bytes; empty for what cannot be read, which the examiner reports."""
     try:
         with path.open("rb") as file:

@@ -16,11 +16,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from fourrounds.desk import catalogue, report, work
+from fourrounds.desk import catalogue, report, review_text, reviewing, work
+from fourrounds.desk.attempts import Attempts
 from fourrounds.desk.replay import Replay, load
+from fourrounds.desk.review_page import html_review
 from fourrounds.desk.work import DeskError
 from fourrounds.examiner.layout import Layout, LayoutError, find_root
 from fourrounds.examiner.problem import ProblemError
+from fourrounds.examiner.wall import Kind
 
 
 @contextmanager
@@ -109,7 +112,10 @@ class GradeReport:
     @property
     def _lines(self) -> list[str]:
         graded = f"This is about your notebook as it was saved at {self.saved_at:%H:%M:%S on %d %B}."
-        return [graded, *([self.warning] if self.warning else []), *self.next_steps]
+        review = f'`desk.review("{self.report["problem"]}")` does the same as `fourrounds review`.'
+        waits = any(cell["kind"] == Kind.MANUAL for cell in self.report["cells"])
+        warning = [self.warning] if self.warning else []
+        return [graded, *warning, *self.next_steps, *([review] if waits else [])]
 
     def __repr__(self) -> str:
         return report.text_report(self.report, self._lines)
@@ -152,6 +158,40 @@ def grade(slug: str, *, seed: int | None = None) -> GradeReport:
     result = json.loads(answer[0])
     warning = " ".join(line.strip() for line in said if not line.rstrip().endswith("..."))
     return GradeReport(result["report"], result["next"], saved_at, warning)
+
+
+@dataclass(frozen=True)
+class ReviewPage:
+    """The written answers of an attempt with their questions and samples, as :func:`review` returns it."""
+
+    review: reviewing.Review
+
+    def __repr__(self) -> str:
+        return "\n".join(review_text.text_review(self.review))
+
+    def _repr_html_(self) -> str:
+        return html_review(self.review)
+
+
+@_in_words()
+def review(
+    slug: str,
+    answers: str | Sequence[bool] | Mapping[str, str | Sequence[bool]] | None = None,
+    *,
+    attempt: int | None = None,
+) -> ReviewPage:
+    """Judge what you wrote in your last graded attempt at a problem, or in your ``attempt``-th.
+
+    Without ``answers`` it shows your words, the questions, and the samples. ``answers`` (``"ynyyn"``, or such
+    a text for each cell by its name) records your yes or no to each question. Raises :class:`DeskError` if
+    there is nothing to review.
+    """
+    layout = Layout(find_root())
+    store = Attempts(layout.state / "attempts.sqlite")
+    found = reviewing.begin(store, layout.problem(slug), work.user_name(), attempt)
+    if answers is not None:
+        found = reviewing.judge(store, found, reviewing.read_answers(answers, found))
+    return ReviewPage(found)
 
 
 def _show(line: str) -> str:

@@ -12,6 +12,8 @@ from fourrounds.examiner.wall import Kind
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from fourrounds.desk.attempts import Judged
+
 CELL_FIELDS = ("grade_id", "group", "kind", "points", "max_points", "message", "fault", "seed", "seconds")
 _REPLAYABLE = {
     Kind.CRASHED,
@@ -38,23 +40,55 @@ def plain(text: object) -> str:
     )
 
 
+def with_reviews(report: Mapping[str, Any], reviews: Sequence[Judged]) -> dict[str, Any]:
+    """The examiner's report with the learner's own judgements in it.
+
+    A cell that is judged has its points, which the score then counts and ``self_reviewed`` adds up. One that
+    waits for a person says how it is reviewed.
+    """
+    judged = {one.grade_id: one for one in reviews}
+    cells = []
+    for cell in report["cells"]:
+        own = judged.get(cell["grade_id"])
+        if cell["kind"] == Kind.MANUAL and own is not None:
+            said = (
+                f"{own.points:g} points by your own review: `fourrounds review {report['problem']}` shows it."
+            )
+            cell = {**cell, "points": own.points, "message": said}
+        elif cell["kind"] == Kind.MANUAL:
+            said = f"{cell['max_points']:g} points by a person: `fourrounds review {report['problem']}`"
+            cell = {**cell, "message": said}
+        cells.append(cell)
+    own_points = sum(one.points for one in reviews)
+    more = {"score": report["score"] + own_points, "self_reviewed": own_points} if reviews else {}
+    return {**report, "cells": cells, **more}
+
+
 def json_object(report: Mapping[str, Any]) -> dict[str, Any]:
     """What ``fourrounds grade --json`` prints."""
     return {
         "problem": report["problem"],
         "score": report["score"],
+        "self_reviewed": report.get("self_reviewed", 0.0),
         "max_score": report["max_score"],
         "sandbox": report["sandbox"],
         "cells": [{name: cell[name] for name in CELL_FIELDS} for cell in report["cells"]],
     }
 
 
-def _sign(kind: str) -> tuple[str, str, str]:
+def _sign(cell: Mapping[str, Any]) -> tuple[str, str, str]:
+    kind = cell["kind"]
+    if kind == Kind.MANUAL and cell["points"] is not None:
+        return _PASSED if cell["points"] >= cell["max_points"] else _PART if cell["points"] else _FAILED
     if kind == Kind.OK:
         return _PASSED
     if kind == Kind.PARTIAL:
         return _PART
     return _PENDING if kind in (Kind.MANUAL, Kind.NOT_ATTEMPTED, Kind.EXAMINER_FAULT) else _FAILED
+
+
+def _verdict(cell: Mapping[str, Any]) -> str:
+    return "self-reviewed" if cell["kind"] == Kind.MANUAL and cell["points"] is not None else cell["kind"]
 
 
 def _points(cell: Mapping[str, Any]) -> str:
@@ -70,8 +104,14 @@ def _words(cell: Mapping[str, Any]) -> str:
 
 def score_line(report: Mapping[str, Any]) -> str:
     """The sum and how it came about, in one line."""
-    waiting = sum(cell["max_points"] for cell in report["cells"] if cell["kind"] == Kind.MANUAL)
+    waiting = sum(
+        cell["max_points"]
+        for cell in report["cells"]
+        if cell["kind"] == Kind.MANUAL and cell["points"] is None
+    )
     pending = f" ({waiting:g} of them wait for a person)" if waiting else ""
+    if "self_reviewed" in report:
+        pending = f" ({report['self_reviewed']:g} self-reviewed){pending}"
     return (
         f"{report['score']:g} of {report['max_score']:g} points{pending} · sandbox {report['sandbox']} · "
         f"seed {report['seed']} · {report['seconds']:.1f} s"
@@ -138,8 +178,8 @@ def rich_table(report: Mapping[str, Any]) -> RenderableType:
     table.add_column("Points", justify="right", no_wrap=True)
     table.add_column("Message", overflow="fold")
     for cell in report["cells"]:
-        sign, style, _ = _sign(cell["kind"])
-        verdict = Text(f"{sign} {cell['kind']}", style)
+        sign, style, _ = _sign(cell)
+        verdict = Text(f"{sign} {_verdict(cell)}", style)
         table.add_row(Text(plain(cell["group"])), verdict, _points(cell), Text(_words(cell)))
     return table
 
@@ -167,11 +207,12 @@ def html_report(report: Mapping[str, Any], next_steps: Sequence[str]) -> str:
     left = "style='text-align:left;vertical-align:top;white-space:pre-wrap'"
     rows = []
     for cell in report["cells"]:
-        sign, _, colour = _sign(cell["kind"])
+        sign, _, colour = _sign(cell)
+        words = _with_code(_words(cell)) if cell["kind"] == Kind.MANUAL else escape(_words(cell))
         rows.append(
             f"<tr><td {left}>{escape(plain(cell['group']))}</td>"
-            f"<td {left}><span style='color:{colour}'>{sign} {escape(cell['kind'])}</span></td>"
-            f"<td {left}>{_points(cell)}</td><td {left}>{escape(_words(cell))}</td></tr>"
+            f"<td {left}><span style='color:{colour}'>{sign} {escape(_verdict(cell))}</span></td>"
+            f"<td {left}>{_points(cell)}</td><td {left}>{words}</td></tr>"
         )
     head = "".join(
         f"<th {left} scope='col'>{name}</th>" for name in ("Group", "Verdict", "Points", "Message")
@@ -202,7 +243,7 @@ def text_report(report: Mapping[str, Any], next_steps: Sequence[str]) -> str:
     for cell in report["cells"]:
         words = _words(cell).replace("\n", " ")
         shown.append(
-            f"  {plain(cell['group'])}: {cell['kind']}, {_points(cell)}{'. ' + words if words else ''}"
+            f"  {plain(cell['group'])}: {_verdict(cell)}, {_points(cell)}{'. ' + words if words else ''}"
         )
     return "\n".join([*shown, *details(report), *lines(report, next_steps)])
 
