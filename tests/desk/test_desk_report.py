@@ -136,7 +136,7 @@ def test_points_of_a_review_count_and_are_marked(points: float, sign: str) -> No
     for view in (terminal(report), shown.html_report(report, []), shown.text_report(report, [])):
         assert "self-reviewed" in view
         assert f"{points:g} / 2" in view
-        assert f"{points:g} points by your own review" in view
+        assert f"{points:g} point{'' if points == 1 else 's'} by your own review" in view
     assert f"{sign} self-reviewed" in terminal(report)
     printed = json.loads(shown.dump(report))
     assert (printed["score"], printed["self_reviewed"]) == (2 + points, points)

@@ -47,21 +47,24 @@ def with_reviews(report: Mapping[str, Any], reviews: Sequence[Judged]) -> dict[s
     waits for a person says how it is reviewed.
     """
     judged = {one.grade_id: one for one in reviews}
+    command = f"fourrounds review {report['problem']}"
     cells = []
     for cell in report["cells"]:
         own = judged.get(cell["grade_id"])
         if cell["kind"] == Kind.MANUAL and own is not None:
-            said = (
-                f"{own.points:g} points by your own review: `fourrounds review {report['problem']}` shows it."
-            )
+            said = f"{_told(own.points)} by your own review: `{command}` shows it."
             cell = {**cell, "points": own.points, "message": said}
         elif cell["kind"] == Kind.MANUAL:
-            said = f"{cell['max_points']:g} points by a person: `fourrounds review {report['problem']}`"
+            said = f"{_told(cell['max_points'])} by a person: `{command}`"
             cell = {**cell, "message": said}
         cells.append(cell)
     own_points = sum(one.points for one in reviews)
     more = {"score": report["score"] + own_points, "self_reviewed": own_points} if reviews else {}
     return {**report, "cells": cells, **more}
+
+
+def _told(points: float) -> str:
+    return f"{points:g} point{'' if points == 1 else 's'}"
 
 
 def json_object(report: Mapping[str, Any]) -> dict[str, Any]:

@@ -46,8 +46,8 @@ class Part:
     @property
     def title(self) -> str:
         """The first heading of the cell, else its name."""
-        headings = (line for line in self.cell.source.split("\n") if line.startswith("#"))
-        return next((line.lstrip("# ") for line in headings if "BEGIN" not in line), self.cell.grade_id)
+        headings = (line.lstrip("# ") for line in self.cell.stub.split("\n") if line.startswith("#"))
+        return next(headings, self.cell.grade_id)
 
     def points(self, answers: Sequence[bool]) -> float:
         """What these answers to the questions earn."""

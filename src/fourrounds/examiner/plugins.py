@@ -174,6 +174,7 @@ class Examine(NbGraderPreprocessor):
             report = shared_examiner().grade(problem, submission)
             scores.write(report, submission)
         _annotate(nb, report, submission)
+        _ask(nb, submission)
         resources.setdefault("outputs", {})[report_name(problem.slug)] = report_bytes(report)
         self.log.info(
             "%s: %g of %g points (%s)", ids["student"], report.score, report.max_score, report.sandbox
@@ -262,6 +263,27 @@ def _annotate(nb: NotebookNode, report: Report, submission: Submission) -> None:
         report.notes.append(
             f"All cells were run and read; {room.clipped} are shown in part, since together they are long."
         )
+
+
+def _ask(nb: NotebookNode, submission: Submission) -> None:
+    """Put the questions of each written answer above it, as the source asks them.
+
+    The learner's cell may have lost them, or hold others.
+    """
+    cells = []
+    for cell, part in zip(nb.cells, submission.parts, strict=True):
+        if part.cell is not None and part.cell.role == "manual":
+            listed = "".join(
+                f"\n{number}. {question.text} ({question.points:g})"
+                for number, question in enumerate(part.cell.questions, 1)
+            )
+            source = f"**A person reads the answer below by these questions, {part.cell.points:g} points.**\n{listed}"
+            cell_id = f"questions-{len(cells)}"
+            cells.append(
+                from_dict({"cell_type": "markdown", "id": cell_id, "metadata": {}, "source": source})
+            )
+        cells.append(cell)
+    nb.cells = cells
 
 
 class HideHiddenTests(NbGraderPreprocessor):
