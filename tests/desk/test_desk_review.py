@@ -504,6 +504,14 @@ def test_a_judgement_by_other_questions_is_not_kept(
     assert answers(store)[-1] == {}
 
 
+def test_prose_flows_and_lists_do_not() -> None:
+    text = "One\nand two.\n\n- a\n- b\n\n1. c\n2. d\n> quoted\nThree\n**and** four."
+    flowing = "One and two.\n\n- a\n- b\n\n1. c\n2. d\n> quoted\nThree\n**and** four."
+    assert review_text.flowing(text) == flowing
+    assert review_text.flowing("2,520 images\nof it") == "2,520 images of it"
+    assert max(map(len, review_text.wrapped("word " * 100, "  | ").split("\n"))) <= review_text.WIDTH
+
+
 # -- in a notebook
 
 

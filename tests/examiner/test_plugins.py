@@ -128,7 +128,8 @@ def released(ledger: Problem) -> dict[str, Any]:
 def cells_of(room: Classroom) -> dict[str, Any]:
     """The cells of ada's autograded notebook, by grade_id."""
     path = room.root / "autograded" / "ada" / room.assignment / "ledger.ipynb"
-    return {cell.metadata.nbgrader.grade_id: cell for cell in nbformat.read(path, as_version=4).cells}
+    cells = nbformat.read(path, as_version=4).cells
+    return {cell.metadata.nbgrader.grade_id: cell for cell in cells if "nbgrader" in cell.metadata}
 
 
 def test_nothing_but_the_notebook_is_taken(room: Classroom, released: dict[str, Any], tmp_path: Path) -> None:

@@ -74,8 +74,8 @@ def _questions(part: Part, judged: Sequence[bool] | None) -> str:
 
 def _sample(name: str, sample: Sample) -> str:
     return (
-        f"<h5>{name}</h5><div {_QUOTED}>{_text(sample.text)}</div>"
-        f"<p><b>What an interviewer hears</b></p><div {_PROSE}>{_text(sample.commentary)}</div>"
+        f"<h5>{name}</h5><div {_QUOTED}>{_text(text.flowing(sample.text))}</div>"
+        f"<p><b>What an interviewer hears</b></p><div {_PROSE}>{_text(text.flowing(sample.commentary))}</div>"
     )
 
 

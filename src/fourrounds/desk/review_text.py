@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -12,6 +13,8 @@ from fourrounds.desk.work import DeskError
 from fourrounds.examiner.rubric import Sample
 
 WIDTH = 100
+_PROSE = re.compile(r"(?![-*+>#|]|\d+[.)] |```|    )\S")
+"""How a line of a paragraph begins."""
 NO_SAMPLE = "There is no sample answer to this one yet."
 
 Ask = Callable[[str], str]
@@ -25,6 +28,17 @@ def wrapped(text: str, indent: str = "") -> str:
         lines += textwrap.wrap(
             line, WIDTH, initial_indent=indent, subsequent_indent=indent, break_long_words=False
         ) or [""]
+    return "\n".join(lines)
+
+
+def flowing(text: str) -> str:
+    """Markdown prose with each paragraph on one line. Lists, quotes, headings and code keep their lines."""
+    lines: list[str] = []
+    for line in text.split("\n"):
+        if lines and _PROSE.match(line) and _PROSE.match(lines[-1]):
+            lines[-1] += f" {line}"
+        else:
+            lines.append(line)
     return "\n".join(lines)
 
 
@@ -63,8 +77,9 @@ def samples(part: Part) -> Iterator[str]:
         yield NO_SAMPLE
         return
     for name, sample in (("A weak sample", part.weak), ("A strong sample", part.strong)):
-        yield f"\n{name}\n\n{wrapped(sample.text, '  | ')}"
-        yield f"\nWhat an interviewer hears\n\n{wrapped(sample.commentary, '  ')}\n"
+        yield f"\n{name}\n\n{wrapped(flowing(sample.text), '  | ')}"
+        yield f"\nWhat an interviewer hears\n\n{wrapped(flowing(sample.commentary), '  ')}"
+        yield "\nQuestion by question\n"
         for number, verdict in enumerate(sample.verdicts, 1):
             yield wrapped(f"{number}. {word(verdict.earns)}: {verdict.because}", "  ")
 

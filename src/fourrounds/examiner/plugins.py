@@ -270,14 +270,15 @@ def _ask(nb: NotebookNode, submission: Submission) -> None:
 
     The learner's cell may have lost them, or hold others.
     """
-    cells = []
+    cells: list[NotebookNode] = []
     for cell, part in zip(nb.cells, submission.parts, strict=True):
         if part.cell is not None and part.cell.role == "manual":
             listed = "".join(
                 f"\n{number}. {question.text} ({question.points:g})"
                 for number, question in enumerate(part.cell.questions, 1)
             )
-            source = f"**A person reads the answer below by these questions, {part.cell.points:g} points.**\n{listed}"
+            lead = f"**A person reads the answer below by these questions, {part.cell.points:g} points.**"
+            source = f"{lead}\n{listed}"
             cell_id = f"questions-{len(cells)}"
             cells.append(
                 from_dict({"cell_type": "markdown", "id": cell_id, "metadata": {}, "source": source})
