@@ -202,6 +202,12 @@ def test_a_manual_score_survives_a_regrade(
     scores = course.scores("wrote")
     assert scores["why-nan"] == Score(None, 2.5, True)
     assert scores["test-cost"] == Score(2.0, 1.5, True)
+    done = course.nbgrader("generate_feedback", ASSIGNMENT, "--student", "wrote")
+    assert done.returncode == 0, done.stderr
+    page = (course.root / "feedback" / "wrote" / ASSIGNMENT / "ledger.html").read_text(encoding="utf-8")
+    assert "<td>2.5 of 3</td><td>A person has graded this.</td>" in page
+    assert "<td>1.5 of 2</td><td>A person has graded this.</td>" in page
+    assert "<td>0 of 2</td>" in page
     assert scores["test-refusals"] == Score(0.0, None, False)
     with Gradebook(course.gradebook) as book:
         assert book.find_submission_notebook("ledger", ASSIGNMENT, "wrote").score == 3 + 2 + 0 + 2 + 1.5 + 2.5

@@ -31,6 +31,7 @@ from nbgrader.utils import parse_utc
 from traitlets import Bool
 from traitlets.config import Config
 
+from fourrounds.checks import Kind
 from fourrounds.examiner.gradebook import Scores, register, report_bytes
 from fourrounds.examiner.grading import Examiner
 from fourrounds.examiner.problem import AUTHOR_ROLES, Problem, ProblemError, clear_hidden, load_problem
@@ -64,7 +65,7 @@ def configure(c: Config) -> None:
     # What is rebuilt from the source needs no sanitising.
     c.Autograde.sanitize_preprocessors = []
     c.Autograde.autograde_preprocessors = [Examine, AssignLatePenalties, CheckCellMetadata]
-    c.GenerateFeedback.preprocessors = [GetGrades, ShowReport, HideHiddenTests, CSSHTMLHeaderPreprocessor]
+    c.GenerateFeedback.preprocessors = [GetScores, ShowReport, HideHiddenTests, CSSHTMLHeaderPreprocessor]
 
 
 class DropAuthorCells(NbGraderPreprocessor):
@@ -299,17 +300,41 @@ class HideHiddenTests(NbGraderPreprocessor):
         return nb, resources
 
 
+class GetScores(GetGrades):
+    """nbgrader's own, which also tells the points that a person has given from the examiner's."""
+
+    def _get_score(self, cell: NotebookNode, resources: Any) -> None:
+        super()._get_score(cell, resources)
+        marks = cell.metadata.nbgrader
+        place = (self.notebook_id, self.assignment_id, self.student_id)
+        marks["by_hand"] = self.gradebook.find_grade(marks.grade_id, *place).manual_score
+
+
 class ShowReport(NbGraderPreprocessor):
-    """Puts the examiner's report on top of the feedback."""
+    """Puts the examiner's report on top of the feedback, with what a person has graded since."""
 
     def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
         path = Path(resources["metadata"]["path"]) / report_name(resources["nbgrader"]["notebook"])
         if path.is_file():
-            source = report_html(json.loads(path.read_text(encoding="utf-8")))
+            report = json.loads(path.read_text(encoding="utf-8"))
+            _enter_by_hand(report, nb)
+            source = report_html(report)
             nb.cells.insert(
                 0, from_dict({"cell_type": "markdown", "id": "report", "metadata": {}, "source": source})
             )
         return nb, resources
+
+
+def _enter_by_hand(report: dict[str, Any], nb: NotebookNode) -> None:
+    """Put the points that a person has given, which :class:`GetScores` found, into a report (as its JSON)."""
+    marks = [cell.metadata.get("nbgrader", {}) for cell in nb.cells]
+    given = {mark["grade_id"]: mark["by_hand"] for mark in marks if mark.get("by_hand") is not None}
+    for cell in report["cells"]:
+        if cell["grade_id"] not in given:
+            continue
+        cell["points"] = given[cell["grade_id"]]
+        said = "" if cell["kind"] == Kind.MANUAL else cell["message"].rstrip(".")
+        cell["message"] = f"{said}. A person has set the points." if said else "A person has graded this."
 
 
 def report_html(report: dict[str, Any]) -> str:
