@@ -63,13 +63,29 @@ def test_the_debrief(cells: dict[str, dict[str, Any]], problem: Problem) -> None
         assert variant.says in cells["debrief-variants"]["source"]
         assert fenced(variant.source) in cells["debrief-variants"]["source"]
     assert "| `no_shift` | tolerance | · | ✗ | · |" in cells["debrief-table"]["source"]
+    weak, strong = cells["sample-weak"]["source"], cells["sample-strong"]["source"]
+    assert "> Subtracting the largest logit is a standard trick" in weak
+    assert "The sentence is true and names what others do." in weak
+    (asked, _) = problem.cell("why_shift").questions
+    assert f"1. *{asked.text}* **No:** that every framework does it is no reason" in weak
+    assert f"1. *{asked.text}* **Yes:** the common factor is named" in strong
+    assert ">" not in strong  # the model text stands above, where it was asked for
     assert cells["debrief"]["source"].startswith("## What comes next")
     assert list(cells)[-1] == "debrief"
 
 
 def test_the_release_holds_no_key(pristine: Path, problem: Problem) -> None:
     text = (pristine / "release/round1_implement/softmax.ipynb").read_text()
-    for secret in ("true_softmax", "torch", "no_shift", "log_space", "What comes next", "BEGIN", "e.sum"):
+    for secret in (
+        "true_softmax",
+        "torch",
+        "no_shift",
+        "log_space",
+        "What comes next",
+        "BEGIN",
+        "e.sum",
+        "standard trick",
+    ):
         assert secret not in text
     ids = [cell["metadata"]["nbgrader"]["grade_id"] for cell in json.loads(text)["cells"]]
     assert ids == [cell.grade_id for cell in problem.cells]

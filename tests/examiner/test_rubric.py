@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,26 @@ def test_every_manual_cell_of_the_course_has_a_rubric_and_a_model_text(path: Pat
             assert question.text[0].isupper()
             assert 15 < len(question.text) < 250
             assert "YOUR ANSWER" not in question.text
+
+
+@pytest.mark.parametrize("path", PATHS, ids=[path.stem for path in PATHS])
+def test_a_weak_sample_is_as_long_as_an_answer_and_earns_a_part(path: Path) -> None:
+    problem = load_problem(path)
+    for cell in problem.by_role("manual"):
+        weak, strong = (problem.sample(cell.grade_id, kind) for kind in ("weak", "strong"))
+        if weak is None or strong is None:
+            continue
+        most = int(re.findall(r"At most (\d+) words", cell.stub)[0])
+        assert most * 0.6 < len(weak.text.split()) <= most
+        assert 0 < sum(verdict.earns for verdict in weak.verdicts) < len(weak.verdicts) / 2
+        assert len(strong.text.split()) > most * 0.6
+        for sample in (weak, strong):
+            quotes = re.findall("“([^”]+)”", sample.commentary)
+            assert quotes, "the commentary goes through the sentences"
+            for quote in quotes:
+                words = " ".join(re.sub(r"[,.]$", "", quote).split()).lower()
+                texts = (sample.text, *(other.source for other in problem.cells))
+                assert any(words in " ".join(text.split()).lower() for text in texts), quote
 
 
 def test_the_rounds_that_are_argued_have_a_written_answer() -> None:
