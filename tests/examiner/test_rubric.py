@@ -92,7 +92,7 @@ def test_a_weak_sample_is_as_long_as_an_answer_and_earns_a_part(path: Path) -> N
         assert len(strong.text.split()) > most * 0.6
         for sample in (weak, strong):
             quotes = re.findall("“([^”]+)”", sample.commentary)
-            assert quotes, "the commentary goes through the sentences"
+            assert quotes or sample is strong, "the commentary goes through the sentences"
             for quote in quotes:
                 words = " ".join(re.sub(r"[,.]$", "", quote).split()).lower()
                 texts = (sample.text, *(other.source for other in problem.cells))
