@@ -467,7 +467,10 @@ def test_list_counts_what_was_reviewed(fourrounds: Run, hand: Hand) -> None:
         "max_score": 5,
         "self_reviewed": 0.5,
     }
-    assert "best 4.5 of 5, 0.5 self-reviewed" in fourrounds("list").out
+    shown = fourrounds("list").out
+    assert "best 4.5 of 5," in shown
+    assert "│ 0.5 self-reviewed" in shown
+    assert "best 4.5 of 5, 0.5 self-reviewed" in repr(desk.problems())
 
 
 def test_the_report_says_how_to_review_and_keeps_a_judgement_of_the_same_words(

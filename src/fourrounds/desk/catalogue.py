@@ -142,7 +142,9 @@ def rich_table(rows: Sequence[Row]) -> RenderableType:
     for title, members in _rounds(rows):
         table.add_row(Text(title, style="bold"))
         for number, row in enumerate(members, 1):
-            texts = row.texts()
+            texts = list(row.texts())
+            state = COLUMNS.index("State")
+            texts[state] = texts[state].replace(", ", ",\n")  # a narrow column leaves room for the others
             table.add_row(*(Text(texts[i]) for i in columns), end_section=number == len(members))
     return table
 
