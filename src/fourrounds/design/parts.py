@@ -221,7 +221,8 @@ class Test:
     ``"observations"`` (every single score), ``"crossed"`` (runs and groups are both samples: the
     variance over runs plus that over groups, less that over their cells, which is in both, and at least the
     larger of the two; Satterthwaite's degrees of freedom).
-    ``paired``: differences between arms at the same unit are taken first. ``equal_variances``: Student's
+    ``paired``: differences between arms at the same unit are taken first (``"crossed"`` always takes them for
+    groups, and never for runs). ``equal_variances``: Student's
     pooled variance instead of Welch's. ``method``: ``"t"``, ``"z"``, ``"permutation"`` (exact where the
     permutations are few), ``"bootstrap"`` (percentiles). ``sides``: 2, or 1 for a positive effect only.
     """
