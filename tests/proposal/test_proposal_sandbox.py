@@ -33,7 +33,7 @@ def my_proposal():
             for p in bibliography.papers(problem="over_optimisation")[:2]
         ),
         solution={"capacity": 5000},
-        assumptions=(Assumption("x", "capacity", 200, "x", 1, 5), Assumption("x", "noise", 5, "x", 1, 5)),
+        assumptions=(Assumption("x", "heat", 5, "x", 1, 5), Assumption("x", "noise", 5, "x", 1, 5)),
         plan=Plan((Stage(1, 2, "x", 50), Stage(3, 13, "x", 150)), design, Kill(2, pilot, 0.1)),
     ))
 

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from fourrounds.proposal import ProposalError, plain
-from fourrounds.proposal.key import Key, KeyFault, Measured, Parameter
+from fourrounds.proposal.key import KeyFault
 from fourrounds.proposal.score import WEIGHTS, Score, bills, score
+from fourrounds.proposal.system import Parameter
 from support.proposal_keys import MODEL, PLAN, key
 
 KEY = key()
@@ -134,18 +135,19 @@ def test_more_approaches_than_two_earn_no_more_and_cost_nothing() -> None:
 @pytest.mark.parametrize(
     ("change", "share", "says"),
     [
-        ({"solution": {"load": 1, "capacity": 100}}, 0, "another job: load is 100"),
+        ({"solution": {"load": 1, "capacity": 100}}, 0, "changes load: the job is another one"),
+        ({"solution": {"capacity": 5000, "heat": 0}}, 0, "changes heat: it is nature's"),
         ({"solution": {}}, 0, "not met in your solution"),
         ({"solution": {"capacity": "much"}}, 0, "finite number"),
         ({"solution": {"height": 1}}, 0, "no parameter 'height'"),
-        ({0: {"breaks": 4000}}, 0.5, "does not hang on it"),
-        ({0: {"breaks": 1e9}}, 0.5, "between 1 and 10000"),
+        ({0: {"breaks": 1.5}}, 0.5, "does not hang on it"),
+        ({0: {"breaks": 1e9}}, 0.5, "between 0 and 10"),
         ({0: {"parameter": "load", "breaks": 900}}, 0.5, "belongs to the job"),
+        ({0: {"parameter": "capacity", "breaks": 10}}, 0.5, "you choose it yourself"),
         ({0: {"parameter": "noise", "breaks": 3}}, 0.5, "another assumption is about it"),
         ({0: {"parameter": "height"}}, 0.5, "no parameter 'height'"),
-        ({0: {"parameter": "width", "breaks": 1}}, 0.5, "you choose it yourself"),
-        ({0: {"week": 5}}, 0.75, "its test comes in week 5"),
         ({0: {"credits": 30}}, 0.75, "cheap is up to 20"),
+        ({0: {"week": 5}}, 0.75, "its test comes in week 5"),
     ],
 )
 def test_an_assumption_counts_if_the_solution_hangs_on_it(
@@ -235,32 +237,24 @@ def test_frequencies_need_draws() -> None:
         score(PLAIN, KEY, draws=19)
 
 
+NATURE = Parameter(0, 1, 0, "nature")
+
+
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
         ({"problem": "fusion"}, "no problem 'fusion'"),
-        ({"metrics": {}}, "metrics and parameters"),
-        ({"job": {"height": 3}}, "job: there is no parameter 'height'"),
-        ({"choices": ("load",)}, "choices are parameters beside the job's"),
-        ({"choices": ("height",)}, "choices are parameters beside the job's"),
+        ({"metrics": {}}, "has metrics"),
+        ({"parameters": {"a": NATURE, "b": NATURE}}, "a system has a job"),
+        (
+            {"parameters": {**KEY.parameters, "heat": Parameter(0, 1, 0, "choice")}},
+            "two parameters of nature",
+        ),
     ],
 )
 def test_a_key_out_of_form_is_refused(changes: dict[str, Any], told: str) -> None:
     with pytest.raises(KeyFault, match=told):
         key(**changes)
-
-
-def test_parameters_and_metrics_out_of_form() -> None:
-    with pytest.raises(KeyFault, match="cannot have default 5"):
-        Parameter(0, 1, 5)
-    with pytest.raises(KeyFault, match="'below' or 'above'"):
-        Measured("under", 1.0)
-
-
-def test_a_setting_is_completed_from_the_job_and_the_defaults() -> None:
-    made: Key = KEY
-    assert made.complete({"noise": 2}, made.job) == {"load": 100, "capacity": 100.0, "noise": 2.0, "width": 4}
-    assert isinstance(made.complete({})["load"], int)
 
 
 def test_the_system_is_drawn_anew_with_another_seed() -> None:

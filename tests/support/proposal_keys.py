@@ -9,7 +9,8 @@ import numpy as np
 
 from fourrounds.design import Arm, Design, Estimand, EvaluationSet, Falsifier, Seeds, Test
 from fourrounds.proposal import Approach, Assumption, Failure, Kill, Objection, Plan, Proposal, Stage
-from fourrounds.proposal.key import Key, Measured, Parameter, Setting
+from fourrounds.proposal.key import Key
+from fourrounds.proposal.system import Measured, Parameter, Setting
 
 BUDGET = 200.0
 KNOWN = {"noise": 1.0, "group": 0.3, "group_effect": 0.15, "run": 0.08}
@@ -28,8 +29,9 @@ def control(setting: Setting, rng: np.random.Generator) -> dict[str, float]:
 
 
 def meets(setting: Setting) -> bool:
-    """Ten times the capacity, and little noise."""
-    return setting["load"] <= 0.1 * setting["capacity"] and setting["noise"] <= 1.0 and setting["width"] > 1
+    """Ten times the capacity, little noise, and no heat."""
+    roomy = setting["load"] <= 0.1 * setting["capacity"]
+    return roomy and setting["noise"] <= 1.0 and setting["heat"] <= 2.0
 
 
 def key(**changes: Any) -> Key:
@@ -43,17 +45,15 @@ def key(**changes: Any) -> Key:
     parts: dict[str, Any] = {
         "problem": "over_optimisation",
         "parameters": {
-            "load": Parameter(1, 1000, 100, whole=True),
-            "capacity": Parameter(1, 10000, 100),
-            "noise": Parameter(0, 10, 1.0),
-            "width": Parameter(1, 8, 4, whole=True),
+            "load": Parameter(1, 1000, 100, "job", whole=True),
+            "capacity": Parameter(1, 10000, 100, "choice"),
+            "noise": Parameter(0, 10, 0.5, "nature"),
+            "heat": Parameter(0, 10, 1.0, "nature"),
         },
         "metrics": {"error": Measured("above", 0.2), "speed": Measured("below", 50.0)},
         "system": system,
         "control": control,
         "meets": meets,
-        "job": {"load": 100},
-        "choices": ("width",),
         "experiment": {
             "question": {"arms": {"large": 1, "small": -1}, "minimum": 0.2},
             "budget": BUDGET,
@@ -89,9 +89,9 @@ MODEL = Proposal(
         Approach("coste2023", "correlated_reward_errors", "errors are shared"),
     ),
     objection=Objection("eisenstein2023", "coste2023", "herding"),
-    solution={"capacity": 5000, "noise": 0.5},
+    solution={"capacity": 5000},
     assumptions=(
-        Assumption("capacity can be bought", "capacity", 500, "measure one", 1, 5),
+        Assumption("it stays cool", "heat", 5.0, "measure it", 1, 5),
         Assumption("noise is small", "noise", 2.0, "measure it", 1, 5),
     ),
     plan=PLAN,

@@ -11,9 +11,9 @@ mechanism, which is one of this problem's. A paper counts once.
 
 ``objection``: the paper disputes the other one by the bibliography, and both are about this problem.
 
-``assumptions``: two are asked for. One counts if the requirement is met in the solution, is not met with its
-parameter changed to where it breaks, and the parameter is nature's: none of the job's, which the solution
-keeps, and none that the project chooses. A parameter counts once. A test that costs more than a tenth of the
+``assumptions``: two are asked for. The solution sets what the project can choose, and the job and nature stay
+as they are. One counts if the job is done in the solution, is not done with its parameter changed to where it
+breaks, and the parameter is nature's. A parameter counts once. A test that costs more than a tenth of the
 budget, or comes after week 4, counts half, since it is not cheap or tells too late.
 
 ``experiment``: the total of :mod:`fourrounds.design.score`: false positives, power, bias, coverage, and the
@@ -45,6 +45,7 @@ from fourrounds.proposal import bibliography
 from fourrounds.proposal.key import Key
 from fourrounds.proposal.parts import Approach, Assumption, Plan, ProposalError
 from fourrounds.proposal.received import Received, received
+from fourrounds.proposal.system import complete, solved
 
 WEIGHTS: Mapping[str, float] = {
     "failure": 2,
@@ -118,7 +119,7 @@ def _failure(found: Received, key: Key, draws: int, seed: int) -> Part:
     if failure.fails != metric.fails:
         return Part(0.0, (f"{failure.metric} fails {metric.fails} its threshold, not {failure.fails}",))
     try:
-        setting = key.complete(failure.setting, key.job)
+        setting = complete(key.parameters, failure.setting)
     except ProposalError as error:
         return Part(0.0, (str(error),))
     rates, told = [], []
@@ -199,14 +200,9 @@ def _assumptions(found: Received, key: Key) -> Part:
     if "solution" in found.problems:
         return Part(0.0, (found.problems["solution"],))
     try:
-        solution = key.complete(found.solution, key.job)
+        solution = solved(key.parameters, found.solution)
     except ProposalError as error:
-        return Part(0.0, (f"solution: {error}",))
-    changed = [name for name, value in key.job.items() if solution[name] != value]
-    if changed:
-        return Part(
-            0.0, (f"the solution does another job: {changed[0]} is {key.job[changed[0]]:g} in this one",)
-        )
+        return Part(0.0, (str(error),))
     if not key.meets(solution):
         return Part(0.0, ("the requirement is not met in your solution, so nothing is assumed by it",))
     lines = ["the requirement is met in your solution"]
@@ -233,16 +229,17 @@ def _assumptions(found: Received, key: Key) -> Part:
 def _wrong_assumption(
     one: Assumption, key: Key, solution: Mapping[str, float], counted: Mapping[str, float]
 ) -> str:
-    if one.parameter in key.job:
-        return "it belongs to the job, which is given"
-    if one.parameter in key.choices:
-        return "you choose it yourself: an assumption is about what you cannot set"
     if one.parameter in counted:
         return "another assumption is about it"
     try:
-        broken = key.complete({one.parameter: one.breaks}, solution)
+        broken = complete(key.parameters, {one.parameter: one.breaks}, solution)
     except ProposalError as error:
         return str(error)
+    role = key.parameters[one.parameter].role
+    if role == "job":
+        return "it belongs to the job, which is given"
+    if role == "choice":
+        return "you choose it yourself: an assumption is about what you cannot set"
     if key.meets(broken):
         return f"at {one.breaks:g} the requirement is met all the same: your solution does not hang on it"
     return ""

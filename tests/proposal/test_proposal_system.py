@@ -1,0 +1,89 @@
+"""What of a proposal can be checked without a key: names, ranges, and that papers exist."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from fourrounds.proposal import ProposalError, plain
+from fourrounds.proposal.received import received
+from fourrounds.proposal.system import Measured, Parameter, SystemFault, complete, misnamed, solved
+from support.proposal_keys import MODEL, key
+
+KEY = key()
+
+
+def wrong(change: Callable[[dict[str, Any]], object] | None = None) -> list[str]:
+    data = copy.deepcopy(plain(MODEL))
+    if change is not None:
+        change(data)
+    return misnamed(received(data), KEY.problem, KEY.parameters, KEY.metrics)
+
+
+def test_the_model_names_what_there_is() -> None:
+    assert wrong() == []
+    assert misnamed(received({}), KEY.problem, KEY.parameters, KEY.metrics) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda data: data["failure"].update(metric="errors"), "failure: the system has no metric 'errors'"),
+        (lambda data: data["failure"].update(fails="below"), "failure: error fails above"),
+        (lambda data: data["failure"].update(setting={"loads": 3}), "failure: there is no parameter 'loads'"),
+        (lambda data: data["failure"].update(setting={"load": 2.5}), "failure: load must be a whole number"),
+        (lambda data: data["approaches"][1].update(paper="coste2032"), "approaches: .*coste2023"),
+        (lambda data: data["approaches"][1].update(mechanism="kl"), "approaches: .*kl"),
+        (lambda data: data["objection"].update(against="coste"), "objection: .*coste2023"),
+        (lambda data: data.update(solution={"capacity": 0}), "solution: capacity must lie between"),
+        (lambda data: data.update(solution={"load": 5}), "solution: the solution changes load: the job"),
+        (
+            lambda data: data.update(solution={"noise": 0}),
+            "solution: the solution changes noise: it is nature",
+        ),
+        (lambda data: data["assumptions"][0].update(parameter="cold"), "assumptions: .*no parameter 'cold'"),
+        (
+            lambda data: data["assumptions"][0].update(breaks=11),
+            "assumptions: heat must lie between 0 and 10",
+        ),
+        (lambda data: data["assumptions"][0].update(parameter="capacity"), "is for you to choose"),
+        (lambda data: data["assumptions"][0].update(parameter="load"), "belongs to the job"),
+        (lambda data: data.update(objection="none"), "objection: objection must be Objection"),
+    ],
+)
+def test_what_is_misnamed_is_told(change: Callable[[dict[str, Any]], object], told: str) -> None:
+    (line,) = wrong(change)
+    with pytest.raises(AssertionError, match=told):
+        raise AssertionError(line)
+
+
+def test_whether_a_paper_fits_is_not_told() -> None:
+    """The check before grading must not tell a right answer from a wrong one."""
+    assert wrong(lambda data: data["approaches"][0].update(paper="yue2025", mechanism="sharpening")) == []
+    assert wrong(lambda data: data["objection"].update(against="gao2022")) == []
+    assert wrong(lambda data: data["failure"].update(threshold=-5.0)) == []
+
+
+def test_a_setting_is_completed_from_a_base_and_the_defaults() -> None:
+    found = complete(KEY.parameters, {"noise": 2}, {"capacity": 7.0})
+    assert found == {"load": 100, "capacity": 7.0, "noise": 2.0, "heat": 1.0}
+    assert isinstance(found["load"], int)
+
+
+def test_a_solution_sets_choices_alone() -> None:
+    assert solved(KEY.parameters, {"capacity": 500})["capacity"] == 500.0
+    assert solved(KEY.parameters, {"load": 100, "heat": 1})["load"] == 100
+    with pytest.raises(ProposalError, match="nature"):
+        solved(KEY.parameters, {"heat": 0.5})
+
+
+def test_parameters_and_metrics_out_of_form() -> None:
+    with pytest.raises(SystemFault, match="cannot have default 5"):
+        Parameter(0, 1, 5, "nature")
+    with pytest.raises(SystemFault, match="one of job, choice, nature"):
+        Parameter(0, 1, 1, "luck")
+    with pytest.raises(SystemFault, match="'below' or 'above'"):
+        Measured("under", 1.0)
