@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from fourrounds.design.key import Key as DesignKey
 from fourrounds.design.key import load_key
 from fourrounds.proposal import bibliography
-from fourrounds.proposal.system import Measured, Parameter, Setting
+from fourrounds.proposal.system import Measured, Parameter, Setting, complete
 
 System = Callable[[Setting, np.random.Generator], Mapping[str, float]]
 """Draws once, and measures every metric: ``system(setting, rng) -> {metric: value}``."""
@@ -55,3 +56,7 @@ class Key:
             raise KeyFault("a system has a job, something to choose, and two parameters of nature or more")
         if not isinstance(self.experiment, DesignKey):
             object.__setattr__(self, "experiment", load_key({"weights": EXPERIMENT, **self.experiment}))
+
+    def complete(self, setting: Setting) -> dict[str, Any]:
+        """The setting with the defaults of what it leaves out (:func:`.system.complete`)."""
+        return complete(self.parameters, setting)
