@@ -230,12 +230,12 @@ NOT_DONE: tuple[dict[str, float], ...] = (
 
 @pytest.mark.parametrize("setting", DONE)
 def test_the_job_is_done(setting: dict[str, float]) -> None:
-    assert TRUTH.job_is_done(TRUTH.KEY.complete(setting, TRUTH.JOB))
+    assert TRUTH.job_is_done(TRUTH.KEY.complete(setting))
 
 
 @pytest.mark.parametrize("setting", NOT_DONE)
 def test_the_job_is_not_done(setting: dict[str, float]) -> None:
-    assert not TRUTH.job_is_done(TRUTH.KEY.complete(setting, TRUTH.JOB))
+    assert not TRUTH.job_is_done(TRUTH.KEY.complete(setting))
 
 
 def test_a_smaller_job_would_be_easy() -> None:
