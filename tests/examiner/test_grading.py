@@ -363,7 +363,7 @@ def test_only_the_written_part_waits_for_a_person(examiner: Examiner, ledger: Pr
     verdict = report.cell("why-nan")
     assert (verdict.kind, verdict.points, verdict.max_points) == (Kind.MANUAL, None, 3.0)
     assert report.cell("test-ledger").kind is Kind.NOT_ATTEMPTED
-    for nothing in ("", "  \n", "YOUR ANSWER  HERE\n"):
+    for nothing in ("", "  \n", ledger.cell("why-nan").stub.replace(" ", "  ") + "\n"):
         sources = worked(ledger) | {"why-nan": nothing}
         verdict = examiner.grade(ledger, from_sources(ledger, sources)).cell("why-nan")
         assert (verdict.kind, verdict.points) == (Kind.NOT_ATTEMPTED, 0.0)
