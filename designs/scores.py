@@ -17,7 +17,7 @@ from fourrounds.design.key import CHECKS, Key
 from fourrounds.design.mend import Mended, cheaper, mend
 from fourrounds.design.report import told
 from fourrounds.design.score import Score, score
-from fourrounds.examiner.problem import find_problems, load_problem, unwrap
+from fourrounds.examiner.problem import Problem, find_problems, load_problem, unwrap
 
 PAGE = Path("docs/design_scores.md")
 SIMS, MENDED = 400, 150
@@ -72,14 +72,20 @@ def notebooks(source: Path) -> list[Notebook]:
     for path in find_problems(source):
         if path.parent.name != "round3_design":
             continue
-        names: dict[str, Any] = {"__name__": "__main__"}
         problem = load_problem(path)
-        texts = [cell.source for cell in problem.by_role("setup")]
-        texts += [problem.solution(), *(unwrap(cell.source) for cell in problem.by_role("truth"))]
-        for text in texts:
-            exec(compile(text, f"<{path.stem}>", "exec"), names)
+        names = defined(problem)
         found.append(Notebook(path.stem, problem.title, names["KEY"], from_plain(names["my_design"]())))
     return found
+
+
+def defined(problem: Problem, extra: str = "") -> dict[str, Any]:
+    """What set-up, solution, ``extra`` (of a fault, say) and the truth cells of a problem define, by name."""
+    names: dict[str, Any] = {"__name__": "__main__"}
+    texts = [cell.source for cell in problem.by_role("setup")]
+    texts += [problem.solution(), unwrap(extra), *(unwrap(cell.source) for cell in problem.by_role("truth"))]
+    for text in texts:
+        exec(compile(text, f"<{problem.slug}>", "exec"), names)
+    return names
 
 
 def rows(one: Notebook) -> list[Row]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from designs.scores import defined
 
 from fourrounds.checks import Kind
 from fourrounds.examiner.grading import Examiner
@@ -119,14 +120,7 @@ def _row(problem: Problem, player: Player, examiner: Examiner) -> Row:
 
 def _reasons(problem: Problem, player: Player) -> list[str]:
     """Why the proposal lost what it lost: the last line of each part that is not whole."""
-    names: dict[str, Any] = {"__name__": "__main__"}
-    for text in (
-        *(cell.source for cell in problem.by_role("setup")),
-        problem.solution(),
-        unwrap(player.extra or ""),
-        *(unwrap(cell.source) for cell in problem.by_role("truth")),
-    ):
-        exec(compile(text, f"<{problem.slug}>", "exec"), names)
+    names = defined(problem, player.extra or "")
     try:
         found = score(names["my_proposal"](), names["KEY"], seed=SEED)
     except ProposalError as error:

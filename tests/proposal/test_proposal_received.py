@@ -10,7 +10,7 @@ import pytest
 from fourrounds.design import plain as plain_design
 from fourrounds.design import vary
 from fourrounds.proposal import ProposalError, plain
-from fourrounds.proposal.received import received
+from fourrounds.proposal.received import Received, received
 from support.proposal_keys import EXPERIMENT, MODEL
 
 
@@ -90,6 +90,6 @@ def test_an_experiment_too_large_to_be_run_is_refused() -> None:
 
 
 def test_nothing_is_a_proposal_too() -> None:
-    assert received({}).empty
-    assert not received({"failure": "x"}).empty
-    assert not received(plain(MODEL)).empty
+    assert received({}) == Received()
+    assert received({"failure": "x"}) != Received()
+    assert received(plain(MODEL)) != Received()

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
+from fourrounds.design import run
 from fourrounds.proposal import plain
+from fourrounds.proposal.received import received
 from support.truths import truth_of
 
 TRUTH = truth_of("over_optimisation")
@@ -194,6 +196,19 @@ def test_probes_that_show_nothing() -> None:
     below = np.arange(proxy.size + 1) / proxy.size
     of_the_proxy = [np.diff(below**m) @ order for m in 2 ** np.arange(11)]
     assert (np.diff(of_the_proxy) > 0).all()
+
+
+def test_the_numbers_of_the_plan() -> None:
+    """Three dead ideas in four and one live one in six are ended; the power at 0.2 is 0.87."""
+    plan = received(TRUTH.my_proposal()).plan
+    assert plan is not None
+    for trial in TRUTH.KEY.experiment.trials:
+        ended = (run(plan.kill.pilot, trial.world, 2000, seed=5).estimate < plan.kill.below).mean()
+        assert ended == pytest.approx(0.167 if trial.holds else 0.76, abs=0.03)
+        if trial.holds:
+            assert run(plan.experiment, trial.world, 2000, seed=6).claim.mean() == pytest.approx(
+                0.87, abs=0.02
+            )
 
 
 def test_the_proposal_is_plain() -> None:

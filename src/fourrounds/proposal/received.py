@@ -41,11 +41,6 @@ class Received:
     plan: Plan | None = None
     problems: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def empty(self) -> bool:
-        """Whether nothing was handed in, right or wrong."""
-        return not (self.problems or self.failure or self.approaches or self.objection or self.plan)
-
 
 def received(data: Any) -> Received:
     """The proposal in ``data``.

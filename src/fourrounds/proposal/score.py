@@ -37,7 +37,7 @@ from typing import Any
 
 import numpy as np
 
-from fourrounds.design import DesignError, run
+from fourrounds.design import DesignError, plain, run
 from fourrounds.design.score import MISTAKE, most_hits, planned_cost
 from fourrounds.design.score import Score as DesignScore
 from fourrounds.design.score import score as score_design
@@ -248,8 +248,6 @@ def _wrong_assumption(
 def _experiment(found: Received, key: Key, sims: int, seed: int) -> tuple[Part, DesignScore | None]:
     if found.plan is None:
         return _missing(found, "plan", "a plan with its experiment"), None
-    from fourrounds.design import plain
-
     judged = score_design(plain(found.plan.experiment), None, key.experiment, sims, seed)
     lines = [judged.problem] if judged.problem else []
     lines += [
