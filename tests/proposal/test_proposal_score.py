@@ -137,10 +137,10 @@ def test_more_approaches_than_two_earn_no_more_and_cost_nothing() -> None:
     [
         ({"solution": {"load": 1, "capacity": 100}}, 0, "changes load: the job is another one"),
         ({"solution": {"capacity": 5000, "heat": 0}}, 0, "changes heat: it is nature's"),
-        ({"solution": {}}, 0, "not met in your solution"),
+        ({"solution": {}}, 0, "the job is not done in your solution"),
         ({"solution": {"capacity": "much"}}, 0, "finite number"),
         ({"solution": {"height": 1}}, 0, "no parameter 'height'"),
-        ({0: {"breaks": 1.5}}, 0.5, "does not hang on it"),
+        ({0: {"breaks": 1.5}}, 0.5, "at 1.5 the job is done all the same: your solution does not hang on it"),
         ({0: {"breaks": 1e9}}, 0.5, "between 0 and 10"),
         ({0: {"parameter": "load", "breaks": 900}}, 0.5, "belongs to the job"),
         ({0: {"parameter": "capacity", "breaks": 10}}, 0.5, "you choose it yourself"),

@@ -115,7 +115,7 @@ class Objection:
 class Assumption:
     """What must be true for a solution to exist, with a cheap test.
 
-    In the proposal's ``solution`` the requirement is met; with ``parameter`` at ``breaks`` instead, and all
+    In the proposal's ``solution`` the job is done; with ``parameter`` at ``breaks`` instead, and all
     else equal, it is not. ``test`` is how you would find out which world you are in, in ``week``, for
     ``credits``.
     """
@@ -208,7 +208,7 @@ class Plan:
 class Proposal:
     """An open problem, argued. A part that is left out earns nothing and spoils no other.
 
-    ``solution`` is the setting in which a solution would meet the requirement: what it needs to be true.
+    ``solution`` is the setting in which the job would be done: what it needs to be true.
     """
 
     failure: Failure | None = None

@@ -204,8 +204,8 @@ def _assumptions(found: Received, key: Key) -> Part:
     except ProposalError as error:
         return Part(0.0, (str(error),))
     if not key.meets(solution):
-        return Part(0.0, ("the requirement is not met in your solution, so nothing is assumed by it",))
-    lines = ["the requirement is met in your solution"]
+        return Part(0.0, ("the job is not done in your solution, so nothing is assumed by it",))
+    lines = ["the job is done in your solution"]
     if "assumptions" in found.problems:
         lines.append(found.problems["assumptions"])
     counted: dict[str, float] = {}
@@ -221,7 +221,7 @@ def _assumptions(found: Received, key: Key) -> Part:
                 f", but its test comes in week {one.week}: by week {EARLY_WEEK} it can still save the money"
             )
         counted[one.parameter] = 0.5 if dear else 1.0
-        lines.append(f"{one.parameter}: at {one.breaks:g} the requirement is not met any more{dear}")
+        lines.append(f"{one.parameter}: at {one.breaks:g} the job is not done any more{dear}")
     best = sorted(counted.values(), reverse=True)[:ASKED]
     return Part(sum(best) / ASKED, tuple(lines))
 
@@ -241,7 +241,7 @@ def _wrong_assumption(
     if role == "choice":
         return "you choose it yourself: an assumption is about what you cannot set"
     if key.meets(broken):
-        return f"at {one.breaks:g} the requirement is met all the same: your solution does not hang on it"
+        return f"at {one.breaks:g} the job is done all the same: your solution does not hang on it"
     return ""
 
 
