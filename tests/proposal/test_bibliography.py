@@ -163,6 +163,33 @@ def test_a_slip_is_answered_with_the_nearest() -> None:
         paper(None)  # type: ignore[arg-type]
 
 
+def test_a_slip_in_a_problem_is_answered_from_that_problem() -> None:
+    with pytest.raises(BibliographyError, match=r"did you mean radford2021\?$"):
+        paper("radford2012", "order_blind")
+    mine = papers(problem="order_blind")
+    with pytest.raises(BibliographyError) as told:
+        paper("gao2023", "order_blind")
+    assert "gao2022" not in str(told.value)
+    with pytest.raises(BibliographyError, match=rf"'order_blind'\) shows the {len(mine)} papers on this"):
+        paper("???", "order_blind")
+    with pytest.raises(BibliographyError) as told:
+        mechanism("???", "order_blind")
+    assert str(told.value).endswith(": choose from " + ", ".join(m.name for m in mechanisms("order_blind")))
+    # What exists is found, whatever it is about.
+    assert paper("gao2022", "order_blind").id == "gao2022"
+    assert mechanism("kl_budget", "order_blind").problem == "over_optimisation"
+    with pytest.raises(BibliographyError, match="no problem 'order'"):
+        paper("gao2023", "order")
+
+
+def test_a_table_is_gone_through_like_a_list() -> None:
+    rows = table(problem="order_blind")
+    assert list(rows) == list(rows.papers)
+    assert [p.id for p in find("sugarcrepe")] == ["hsieh2023"]
+    assert paper("hsieh2023") in rows
+    assert paper("gao2022") not in rows
+
+
 def test_who_disputes_a_paper_is_told_from_its_side_too() -> None:
     assert {d.by for d in disputed_by("yue2025")} == {"liu2025", "wen2025"}
     assert disputed_by("wang2026") == ()

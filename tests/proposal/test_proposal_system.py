@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fourrounds.proposal import ProposalError, plain
+from fourrounds.proposal import ProposalError, bibliography, plain
 from fourrounds.proposal.received import received
 from fourrounds.proposal.system import Measured, Parameter, SystemFault, complete, misnamed, solved
 from support.proposal_keys import MODEL, key
@@ -37,7 +37,11 @@ def test_the_model_names_what_there_is() -> None:
         (lambda data: data["failure"].update(setting={"load": 2.5}), "failure: load must be a whole number"),
         (lambda data: data["approaches"][1].update(paper="coste2032"), "approaches: .*coste2023"),
         (lambda data: data["approaches"][1].update(mechanism="kl"), "approaches: .*kl"),
-        (lambda data: data["objection"].update(against="coste"), "objection: .*coste2023"),
+        (
+            lambda data: data["approaches"][1].update(mechanism="sharpening"),
+            "approaches: sharpening is a mechanism of capability_or_sharpening; .* are .*kl_budget",
+        ),
+        (lambda data: data["objection"].update(against="coste"), r"objection: .*did you mean coste2023\?$"),
         (lambda data: data.update(solution={"capacity": 0}), "solution: capacity must lie between"),
         (lambda data: data.update(solution={"load": 5}), "solution: the solution changes load: the job"),
         (
@@ -62,7 +66,10 @@ def test_what_is_misnamed_is_told(change: Callable[[dict[str, Any]], object], to
 
 def test_whether_a_paper_fits_is_not_told() -> None:
     """The check before grading must not tell a right answer from a wrong one."""
-    assert wrong(lambda data: data["approaches"][0].update(paper="yue2025", mechanism="sharpening")) == []
+    assert wrong(lambda data: data["approaches"][0].update(paper="yue2025")) == []
+    treated = bibliography.paper(MODEL.approaches[0].paper).mechanisms
+    other = next(m.name for m in bibliography.mechanisms(KEY.problem) if m.name not in treated)
+    assert wrong(lambda data: data["approaches"][0].update(mechanism=other)) == []
     assert wrong(lambda data: data["objection"].update(against="gao2022")) == []
     assert wrong(lambda data: data["failure"].update(threshold=-5.0)) == []
 

@@ -22,7 +22,7 @@ from __future__ import annotations
 import re
 import tomllib
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
@@ -168,16 +168,22 @@ def _paper(entry: dict[str, Any], field: str) -> Paper:
     )
 
 
-def paper(id: str) -> Paper:
-    """The paper ``id``; raises ``BibliographyError`` with the nearest ids if there is none."""
+def paper(id: str, problem: str | None = None) -> Paper:
+    """The paper ``id``, of whichever problem.
+
+    Raises ``BibliographyError`` if there is none, with the nearest ids of ``problem``, or of all.
+    """
     known = {p.id: p for p in load().papers}
-    return known[_known("paper", id, known)]
+    return known[_known("paper", id, known, [p.id for p in papers(problem=problem)], problem)]
 
 
-def mechanism(name: str) -> Mechanism:
-    """The mechanism ``name``; raises ``BibliographyError`` with the nearest names if there is none."""
+def mechanism(name: str, problem: str | None = None) -> Mechanism:
+    """The mechanism ``name``, of whichever problem.
+
+    Raises ``BibliographyError`` if there is none, with the nearest names of ``problem``, or of all.
+    """
     known = {m.name: m for m in load().mechanisms}
-    return known[_known("mechanism", name, known)]
+    return known[_known("mechanism", name, known, [m.name for m in mechanisms(problem)], problem)]
 
 
 def papers(
@@ -232,7 +238,7 @@ def table(field: str | None = None, problem: str | None = None, mechanism: str |
 
 @dataclass(frozen=True)
 class Table:
-    """Papers to look at: in a notebook a table with a box that filters its rows as one types, else text.
+    """Papers to look at or to go through: in a notebook a table with a box that filters its rows, else text.
 
     The box needs a script, which JupyterLab runs in trusted notebooks only. Without it the table is complete,
     and :meth:`find` does the same in Python.
@@ -246,6 +252,9 @@ class Table:
         words = _plain(text).split()
         kept = tuple(p for p in self.papers if all(word in _plain(_told(p)) for word in words))
         return Table(kept, f"{self.caption}, with “{text.strip()}”" if words else self.caption)
+
+    def __iter__(self) -> Iterator[Paper]:
+        return iter(self.papers)
 
     def __len__(self) -> int:
         return len(self.papers)
@@ -395,16 +404,25 @@ def _host(page: str) -> str:
     return page.split("//", 1)[-1].split("/", 1)[0].removeprefix("www.")
 
 
-def _known(kind: str, name: object, known: Iterable[str]) -> str:
-    """``name`` if it is among ``known``; else an error that tells the nearest."""
+def _known(
+    kind: str,
+    name: object,
+    known: Iterable[str],
+    offered: Sequence[str] | None = None,
+    problem: str | None = None,
+) -> str:
+    """``name`` if it is among ``known``; else an error that tells the nearest of those ``offered``."""
     names = list(known)
     if isinstance(name, str) and name in names:
         return name
-    near = get_close_matches(str(name).strip().lower(), names, n=3, cutoff=0.5)
+    offered = names if offered is None else offered
+    near = get_close_matches(str(name).strip().lower(), offered, n=3, cutoff=0.5)
     if near:
         hint = f"did you mean {' or '.join(near)}?"
+    elif kind == "paper" and problem is not None:
+        hint = f"bibliography.table(problem={problem!r}) shows the {len(offered)} papers on this problem"
     elif kind == "paper":
-        hint = f"bibliography.find('words') searches the {len(names)} papers"
+        hint = f"bibliography.find('words') searches the {len(offered)} papers"
     else:
-        hint = "choose from " + ", ".join(names)
+        hint = "choose from " + ", ".join(offered)
     raise BibliographyError(f"no {kind} {name!r} in the bibliography: {hint}")

@@ -162,8 +162,8 @@ def _approaches(found: Received, key: Key) -> Part:
 
 def _wrong_approach(one: Approach, key: Key, counted: set[str]) -> str:
     try:
-        paper = bibliography.paper(one.paper)
-        mechanism = bibliography.mechanism(one.mechanism)
+        paper = bibliography.paper(one.paper, key.problem)
+        mechanism = bibliography.mechanism(one.mechanism, key.problem)
     except bibliography.BibliographyError as error:
         return str(error)
     if key.problem not in paper.problems:
@@ -180,7 +180,7 @@ def _objection(found: Received, key: Key) -> Part:
     if one is None:
         return _missing(found, "objection", "a paper that disputes another one")
     try:
-        paper, other = bibliography.paper(one.paper), bibliography.paper(one.against)
+        paper, other = (bibliography.paper(id, key.problem) for id in (one.paper, one.against))
     except bibliography.BibliographyError as error:
         return Part(0.0, (str(error),))
     for named in (paper, other):

@@ -114,11 +114,11 @@ def misnamed(
             wrong.append(f"failure: {found.failure.metric} fails {metric.fails} its threshold")
         tried("failure", complete, parameters, found.failure.setting)
     for one in found.approaches:
-        tried("approaches", bibliography.paper, one.paper)
-        tried("approaches", bibliography.mechanism, one.mechanism)
+        tried("approaches", bibliography.paper, one.paper, problem)
+        tried("approaches", _mechanism, one.mechanism, problem)
     if found.objection is not None:
-        tried("objection", bibliography.paper, found.objection.paper)
-        tried("objection", bibliography.paper, found.objection.against)
+        tried("objection", bibliography.paper, found.objection.paper, problem)
+        tried("objection", bibliography.paper, found.objection.against, problem)
     tried("solution", solved, parameters, found.solution)
     for assumption in found.assumptions:
         tried("assumptions", complete, parameters, {assumption.parameter: assumption.breaks})
@@ -126,4 +126,12 @@ def misnamed(
         if parameter is not None and parameter.role != "nature":
             whose = "belongs to the job" if parameter.role == "job" else "is for you to choose"
             wrong.append(f"assumptions: {assumption.parameter} {whose}, so nothing is assumed about it")
-    return [line if line.endswith(".") else f"{line}." for line in dict.fromkeys(wrong)]
+    return [line if line.endswith((".", "?")) else f"{line}." for line in dict.fromkeys(wrong)]
+
+
+def _mechanism(name: str, problem: str) -> None:
+    """Refuse what is no mechanism of ``problem``: those that are stand in the notebook."""
+    one = bibliography.mechanism(name, problem)
+    if one.problem != problem:
+        mine = ", ".join(m.name for m in bibliography.mechanisms(problem))
+        raise ProposalError(f"{name} is a mechanism of {one.problem}; those of this problem are {mine}")
