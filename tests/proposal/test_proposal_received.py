@@ -76,9 +76,10 @@ def test_one_part_out_of_form_spoils_no_other(part: str, value: Any, told: str) 
 
 def test_of_a_list_the_parts_that_can_be_read_are_read() -> None:
     good = plain(MODEL)["approaches"]
-    found = received(changed(approaches=[good[0], "gao", good[1]]))
+    found = received(changed(approaches=[good[0], "gao", good[1], {"paper": "gao2022"}]))
     assert found.approaches == MODEL.approaches
     assert "number 2" in found.problems["approaches"]
+    assert "number 4" in found.problems["approaches"]
 
 
 def test_an_experiment_too_large_to_be_run_is_refused() -> None:

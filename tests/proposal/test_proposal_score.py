@@ -143,6 +143,7 @@ def test_more_approaches_than_two_earn_no_more_and_cost_nothing() -> None:
         ({0: {"breaks": 1.5}}, 0.5, "at 1.5 the job is done all the same: your solution does not hang on it"),
         ({0: {"breaks": 1e9}}, 0.5, "between 0 and 10"),
         ({0: {"parameter": "load", "breaks": 900}}, 0.5, "belongs to the job"),
+        ({0: {"parameter": "load", "breaks": 1e9}}, 0.5, "belongs to the job"),
         ({0: {"parameter": "capacity", "breaks": 10}}, 0.5, "you choose it yourself"),
         ({0: {"parameter": "noise", "breaks": 3}}, 0.5, "another assumption is about it"),
         ({0: {"parameter": "height"}}, 0.5, "no parameter 'height'"),

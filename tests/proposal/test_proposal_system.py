@@ -35,6 +35,14 @@ def test_the_model_names_what_there_is() -> None:
         (lambda data: data["failure"].update(fails="below"), "failure: error fails above"),
         (lambda data: data["failure"].update(setting={"loads": 3}), "failure: there is no parameter 'loads'"),
         (lambda data: data["failure"].update(setting={"load": 2.5}), "failure: load must be a whole number"),
+        (
+            lambda data: data["failure"].update(setting={"laod": 3}),
+            r"failure: there is no parameter 'laod' \(did you mean load\?\), but load, capacity",
+        ),
+        (
+            lambda data: data["failure"].update(setting={"load": 2.5, "noise": 11, "colour": 1}),
+            "load must be a whole .*; noise must lie between 0 and 10.*; there is no parameter 'colour'",
+        ),
         (lambda data: data["approaches"][1].update(paper="coste2032"), "approaches: .*coste2023"),
         (lambda data: data["approaches"][1].update(mechanism="kl"), "approaches: .*kl"),
         (
@@ -50,8 +58,17 @@ def test_the_model_names_what_there_is() -> None:
         ),
         (lambda data: data["assumptions"][0].update(parameter="cold"), "assumptions: .*no parameter 'cold'"),
         (
+            lambda data: data.update(solution={"capacity": 0, "heat": 99, "load": 2.5}),
+            "^solution: capacity must lie between 1 and 10000, and is 0; the solution changes heat: it is "
+            "nature's, and not yours to set; the solution changes load: the job is another one then.$",
+        ),
+        (
             lambda data: data["assumptions"][0].update(breaks=11),
             "assumptions: heat must lie between 0 and 10",
+        ),
+        (
+            lambda data: data["assumptions"][0].update(parameter="load", breaks=-1),
+            "^assumptions: load belongs to the job, so nothing is assumed about it.$",
         ),
         (lambda data: data["assumptions"][0].update(parameter="capacity"), "is for you to choose"),
         (lambda data: data["assumptions"][0].update(parameter="load"), "belongs to the job"),
@@ -74,6 +91,24 @@ def test_whether_a_paper_fits_is_not_told() -> None:
     assert wrong(lambda data: data["failure"].update(threshold=-5.0)) == []
 
 
+def test_a_threshold_lies_where_the_metric_can_lie() -> None:
+    data = plain(MODEL)
+    for span, told in (({"high": 1}, "at 1 or below"), ({"low": 0, "high": 1}, "from 0 to 1")):
+        metrics = {**KEY.metrics, "error": Measured("above", 0.2, **span)}
+        assert misnamed(received(data), KEY.problem, KEY.parameters, metrics) == []
+        data["failure"]["threshold"] = 75
+        assert misnamed(received(data), KEY.problem, KEY.parameters, metrics) == [
+            f"failure: error lies {told}, and the threshold is 75."
+        ]
+        data["failure"]["threshold"] = 1.0  # the end of the range belongs to it
+        assert misnamed(received(data), KEY.problem, KEY.parameters, metrics) == []
+    data["failure"]["threshold"] = -0.5
+    metrics = {**KEY.metrics, "error": Measured("above", 0.2, low=0)}
+    assert misnamed(received(data), KEY.problem, KEY.parameters, metrics) == [
+        "failure: error lies at 0 or above, and the threshold is -0.5."
+    ]
+
+
 def test_a_setting_is_completed_from_a_base_and_the_defaults() -> None:
     found = complete(KEY.parameters, {"noise": 2}, {"capacity": 7.0})
     assert found == {"load": 100, "capacity": 7.0, "noise": 2.0, "heat": 1.0}
@@ -94,3 +129,5 @@ def test_parameters_and_metrics_out_of_form() -> None:
         Parameter(0, 1, 1, "luck")
     with pytest.raises(SystemFault, match="'below' or 'above'"):
         Measured("under", 1.0)
+    with pytest.raises(SystemFault, match="from 0 to 1 cannot have bound 95"):
+        Measured("below", 95, low=0, high=1)

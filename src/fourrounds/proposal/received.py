@@ -105,13 +105,13 @@ def _listed(part: Any, data: Any, what: str) -> tuple[tuple[Any, ...], str]:
         return (), f"{what} must be a list of {part.__name__}(...), and is {_kind(data)}"
     if len(data) > MOST_LISTED:
         return (), f"{what} has {len(data)} entries: choose at most {MOST_LISTED}"
-    found, wrong = [], ""
+    found, wrong = [], []
     for number, one in enumerate(data, 1):
         try:
             found.append(_part(part, one, f"{what}, number {number},"))
         except ProposalError as error:
-            wrong = wrong or str(error)
-    return tuple(found), wrong
+            wrong.append(str(error))
+    return tuple(found), "; ".join(dict.fromkeys(wrong))
 
 
 def _plan(data: Any) -> Plan:

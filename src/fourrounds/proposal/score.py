@@ -231,15 +231,15 @@ def _wrong_assumption(
 ) -> str:
     if one.parameter in counted:
         return "another assumption is about it"
-    try:
-        broken = complete(key.parameters, {one.parameter: one.breaks}, solution)
-    except ProposalError as error:
-        return str(error)
-    role = key.parameters[one.parameter].role
+    role = key.parameters[one.parameter].role if one.parameter in key.parameters else ""
     if role == "job":
         return "it belongs to the job, which is given"
     if role == "choice":
         return "you choose it yourself: an assumption is about what you cannot set"
+    try:
+        broken = complete(key.parameters, {one.parameter: one.breaks}, solution)
+    except ProposalError as error:
+        return str(error)
     if key.meets(broken):
         return f"at {one.breaks:g} the job is done all the same: your solution does not hang on it"
     return ""

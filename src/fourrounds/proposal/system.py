@@ -6,8 +6,10 @@ names, ranges, and that the papers and mechanisms exist. It says nothing of whet
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from fourrounds.proposal import bibliography
@@ -47,14 +49,28 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Measured:
-    """A metric: on which side it ``fails``, and the ``bound`` beyond which users notice."""
+    """A metric: on which side it ``fails``, and the ``bound`` beyond which users notice.
+
+    Its values go from ``low`` to ``high``, where it has such bounds.
+    """
 
     fails: str
     bound: float
+    low: float = -math.inf
+    high: float = math.inf
 
     def __post_init__(self) -> None:
         if self.fails not in SIDES:
             raise SystemFault(f"a metric fails 'below' or 'above', not {self.fails!r}")
+        if not self.low <= self.bound <= self.high:
+            raise SystemFault(f"a metric from {self.low} to {self.high} cannot have bound {self.bound}")
+
+    @property
+    def span(self) -> str:
+        """Where its values lie, in words."""
+        if self.low == -math.inf:
+            return f"at {self.high:g} or below"
+        return f"at {self.low:g} or above" if self.high == math.inf else f"from {self.low:g} to {self.high:g}"
 
 
 def complete(
@@ -62,35 +78,50 @@ def complete(
 ) -> dict[str, Any]:
     """The setting with what it leaves out from ``base`` or the defaults.
 
-    Raises :class:`~fourrounds.proposal.parts.ProposalError` for a parameter or value that there is not.
+    Raises :class:`~fourrounds.proposal.parts.ProposalError` for parameters or values that there are not, and
+    tells all of them.
     """
+    wrong = [told for name, value in setting.items() if (told := _wrong_value(parameters, name, value))]
+    if wrong:
+        raise ProposalError("; ".join(wrong))
     full: dict[str, Any] = {name: one.default for name, one in parameters.items()}
-    full.update(base or {})
-    for name, value in setting.items():
-        one = parameters.get(name)
-        if one is None:
-            raise ProposalError(f"there is no parameter {name[:80]!r}, but {', '.join(parameters)}")
-        if not one.low <= value <= one.high:
-            raise ProposalError(f"{name} must lie between {one.low:g} and {one.high:g}, and is {value!r}")
-        if one.whole and value != int(value):
-            raise ProposalError(f"{name} must be a whole number, and is {value!r}")
-        full[name] = value
+    full.update({**(base or {}), **setting})
     return {n: int(v) if parameters[n].whole else float(v) for n, v in full.items()}
+
+
+def _wrong_value(parameters: Mapping[str, Parameter], name: str, value: float) -> str:
+    """What is wrong with one entry of a setting: ``""`` if nothing is."""
+    one = parameters.get(name)
+    if one is None:
+        near = get_close_matches(name.lower(), parameters, n=1, cutoff=0.6)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        return f"there is no parameter {name[:80]!r}{hint}, but {', '.join(parameters)}"
+    if not one.low <= value <= one.high:
+        return f"{name} must lie between {one.low:g} and {one.high:g}, and is {value!r}"
+    if one.whole and value != int(value):
+        return f"{name} must be a whole number, and is {value!r}"
+    return ""
 
 
 def solved(parameters: Mapping[str, Parameter], solution: Setting) -> dict[str, Any]:
     """The setting of a solution, which sets what a project can choose and leaves the rest as it is.
 
-    Raises :class:`~fourrounds.proposal.parts.ProposalError` for one that changes the job or nature.
+    Raises :class:`~fourrounds.proposal.parts.ProposalError` for one that changes the job or nature, or sets
+    what there is not, and tells all of it.
     """
-    full = complete(parameters, solution)
-    for name, one in parameters.items():
-        if one.role != "choice" and full[name] != one.default:
-            whose = (
-                "the job is another one then" if one.role == "job" else "it is nature's, and not yours to set"
-            )
-            raise ProposalError(f"the solution changes {name}: {whose}")
-    return full
+    wrong = [told for name, value in solution.items() if (told := _wrong_choice(parameters, name, value))]
+    if wrong:
+        raise ProposalError("; ".join(wrong))
+    return complete(parameters, solution)
+
+
+def _wrong_choice(parameters: Mapping[str, Parameter], name: str, value: float) -> str:
+    """What is wrong with one entry of a solution. What is not one's own to set has no range to tell."""
+    one = parameters.get(name)
+    if one is None or one.role == "choice" or value == one.default:
+        return _wrong_value(parameters, name, value)
+    whose = "the job is another one then" if one.role == "job" else "it is nature's, and not yours to set"
+    return f"the solution changes {name}: {whose}"
 
 
 def misnamed(
@@ -110,8 +141,14 @@ def misnamed(
         if metric is None:
             known = ", ".join(metrics)
             wrong.append(f"failure: the system has no metric {found.failure.metric[:80]!r}, but {known}")
-        elif metric.fails != found.failure.fails:
-            wrong.append(f"failure: {found.failure.metric} fails {metric.fails} its threshold")
+        else:
+            if metric.fails != found.failure.fails:
+                wrong.append(f"failure: {found.failure.metric} fails {metric.fails} its threshold")
+            if not metric.low <= found.failure.threshold <= metric.high:
+                wrong.append(
+                    f"failure: {found.failure.metric} lies {metric.span}, and the threshold is "
+                    f"{found.failure.threshold:g}"
+                )
         tried("failure", complete, parameters, found.failure.setting)
     for one in found.approaches:
         tried("approaches", bibliography.paper, one.paper, problem)
@@ -121,9 +158,10 @@ def misnamed(
         tried("objection", bibliography.paper, found.objection.against, problem)
     tried("solution", solved, parameters, found.solution)
     for assumption in found.assumptions:
-        tried("assumptions", complete, parameters, {assumption.parameter: assumption.breaks})
         parameter = parameters.get(assumption.parameter)
-        if parameter is not None and parameter.role != "nature":
+        if parameter is None or parameter.role == "nature":
+            tried("assumptions", complete, parameters, {assumption.parameter: assumption.breaks})
+        else:
             whose = "belongs to the job" if parameter.role == "job" else "is for you to choose"
             wrong.append(f"assumptions: {assumption.parameter} {whose}, so nothing is assumed about it")
     return [line if line.endswith((".", "?")) else f"{line}." for line in dict.fromkeys(wrong)]
