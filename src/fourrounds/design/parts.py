@@ -495,8 +495,11 @@ def vary(design: Design, part: str, value: object) -> Design:
     """The design with one part changed, named by its path.
 
     ``"correction"``, ``"seeds.count"``, ``"evaluation.items"``; ``"arms.NAME.tuning"`` for one arm. A part
-    that does not exist is a :class:`DesignError` that names those that do.
+    that does not exist is a :class:`DesignError` that names those that do; so is what is no design.
     """
+    if not isinstance(design, Design):
+        given = "None" if design is None else f"a {type(design).__name__}"
+        raise DesignError(f"vary changes a part of a Design(...), and is given {given}")
     return _changed(design, part.split("."), value, part)
 
 
