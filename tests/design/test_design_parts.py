@@ -345,5 +345,5 @@ def test_vary() -> None:
         vary(FULL, "seeds.count", 0)
     with pytest.raises(DesignError, match=r"vary changes a part of a Design\(...\), and is given None$"):
         vary(None, "seeds.count", 3)  # type: ignore[arg-type]
-    with pytest.raises(DesignError, match="is given a dict$"):
+    with pytest.raises(DesignError, match=r"is given a dict$"):
         vary(plain(FULL), "seeds.count", 3)  # type: ignore[arg-type]

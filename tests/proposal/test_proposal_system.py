@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from fourrounds.proposal import ProposalError, bibliography, plain
+from fourrounds.design import Stopping, World
+from fourrounds.proposal import ProposalError, Stage, bibliography, plain
 from fourrounds.proposal.received import received
-from fourrounds.proposal.system import Measured, Parameter, SystemFault, complete, misnamed, solved
-from support.proposal_keys import MODEL, key
+from fourrounds.proposal.score import bills
+from fourrounds.proposal.system import (
+    Measured,
+    Parameter,
+    SystemFault,
+    complete,
+    misnamed,
+    solved,
+    unfinished,
+)
+from support.proposal_keys import BUDGET, KNOWN, MODEL, PLAN, PRICES, key
 
 KEY = key()
 
@@ -89,6 +100,81 @@ def test_whether_a_paper_fits_is_not_told() -> None:
     assert wrong(lambda data: data["approaches"][0].update(mechanism=other)) == []
     assert wrong(lambda data: data["objection"].update(against="gao2022")) == []
     assert wrong(lambda data: data["failure"].update(threshold=-5.0)) == []
+
+
+DEAD = World("dead", {"small": 0.0, "large": 0.0}, **KNOWN, **PRICES)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda data: None, []),
+        (
+            lambda data: data.update(failure=None, objection=None),
+            ["failure: left out.", "objection: left out."],
+        ),
+        (
+            lambda data: data.update(approaches=[], solution={}),
+            ["approaches: left out.", "solution: left out."],
+        ),
+        (lambda data: data.update(plan=None), ["plan: left out."]),
+        (lambda data: data["approaches"].pop(), ["approaches: about 1 of 2 papers."]),
+        (
+            lambda data: data["approaches"][1].update(paper="gao2022"),
+            ["approaches: about 1 of 2 papers."],
+        ),
+        (
+            lambda data: data["assumptions"][1].update(parameter="heat"),
+            ["assumptions: about 1 of 2 parameters."],
+        ),
+        (
+            lambda data: (
+                data["assumptions"][0].update(credits=2),
+                data["assumptions"][1].update(week=9, credits=21),
+            ),
+            [
+                "assumptions: the test of noise costs 21: cheap is up to 20.",
+                "assumptions: the test of noise comes in week 9, after week 4.",
+            ],
+        ),
+        (
+            lambda data: (
+                data["assumptions"][0].update(credits=3),
+                data["assumptions"][1].update(week=4, credits=20),
+            ),
+            [],
+        ),
+        (
+            lambda data: data["plan"]["kill"].update(week=3),
+            ["plan: the criterion comes in week 3, after week 2."],
+        ),
+        (
+            lambda data: data["plan"]["stages"][2].update(credits=100),
+            ["plan: the stages spend 280, and the budget is 200."],
+        ),
+        (
+            lambda data: data["plan"]["stages"][0].update(credits=39),
+            ["plan: the pilot costs 39.76, and the stages up to week 2 have 39."],
+        ),
+        # What could not be read is told by misnamed.
+        (lambda data: data.update(objection="none"), []),
+    ],
+)
+def test_what_is_left_out_or_against_the_rules_is_told(
+    change: Callable[[dict[str, Any]], object], told: list[str]
+) -> None:
+    data = copy.deepcopy(plain(MODEL))
+    change(data)
+    assert unfinished(received(data), BUDGET, DEAD) == told
+
+
+def test_the_prices_of_the_check_are_those_of_the_score() -> None:
+    """The notebook's own world stands in for the key's, which have the same prices."""
+    for design in (PLAN.kill.pilot, PLAN.experiment, replace(PLAN.experiment, stopping=Stopping(looks=2))):
+        plan = replace(PLAN, experiment=design, stages=(Stage(1, 13, "all", 0.01),))
+        shown = unfinished(received(plain(replace(MODEL, plan=plan))), BUDGET, DEAD)
+        assert shown == [f"plan: {line}." for line in bills(plan, MODEL.assumptions, KEY)]
+        assert len(shown) == 2
 
 
 def test_a_threshold_lies_where_the_metric_can_lie() -> None:

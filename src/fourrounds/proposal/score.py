@@ -45,7 +45,7 @@ from fourrounds.proposal import bibliography
 from fourrounds.proposal.key import Key
 from fourrounds.proposal.parts import Approach, Assumption, Plan, ProposalError
 from fourrounds.proposal.received import Received, received
-from fourrounds.proposal.system import complete, solved
+from fourrounds.proposal.system import ASKED, CHEAP, EARLY_WEEK, KILL_WEEK, complete, solved, unpaid
 
 WEIGHTS: Mapping[str, float] = {
     "failure": 2,
@@ -55,15 +55,10 @@ WEIGHTS: Mapping[str, float] = {
     "experiment": 3,
     "plan": 2,
 }
-ASKED = 2
-"""How many approaches, and how many assumptions."""
 DRAWS = 100
 SIMS = 1000
 APART = 0.9
 DEAD, LIVE = 0.6, 0.2
-CHEAP = 0.1
-EARLY_WEEK = 4
-KILL_WEEK = 2
 
 
 @dataclass(frozen=True)
@@ -259,28 +254,13 @@ def _experiment(found: Received, key: Key, sims: int, seed: int) -> tuple[Part, 
 
 
 def bills(plan: Plan, assumptions: tuple[Assumption, ...], key: Key) -> list[str]:
-    """What the plan's money does not pay for: empty if it pays for all.
-
-    The stages spend at most the budget. Those that have begun by the week of the pilot pay for it, and all
-    together pay for the pilot, the experiment and the tests of the assumptions.
-    """
-    budget = key.experiment.budget
-    spent = sum(stage.credits for stage in plan.stages)
-    wrong = []
-    if not plan.stages:
-        return ["the plan has no stages"]
-    if spent > budget * (1 + 1e-9):
-        wrong.append(f"the stages spend {spent:g}, and the budget is {budget:g}")
-    pilot = planned_cost(plan.kill.pilot, key.experiment)
-    early = sum(stage.credits for stage in plan.stages if stage.first <= plan.kill.week)
-    if pilot > early * (1 + 1e-9):
-        wrong.append(
-            f"the pilot costs {pilot:.4g}, and the stages up to week {plan.kill.week} have {early:g}"
-        )
-    whole = pilot + planned_cost(plan.experiment, key.experiment) + sum(one.credits for one in assumptions)
-    if whole > spent * (1 + 1e-9):
-        wrong.append(f"pilot, experiment and tests cost {whole:.4g}, and the stages have {spent:g}")
-    return wrong
+    """What the plan's money does not pay for, at the key's budget and prices (:func:`.system.unpaid`)."""
+    return unpaid(
+        plan,
+        assumptions,
+        key.experiment.budget,
+        lambda design: planned_cost(design, key.experiment),
+    )
 
 
 def _plan(found: Received, key: Key, sims: int, seed: int) -> Part:

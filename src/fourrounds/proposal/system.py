@@ -1,23 +1,34 @@
 """The system of an open problem as a learner is told it: its parameters and its metrics.
 
 A *setting* is a value for each parameter. What of a proposal can be checked without a key is checked here:
-names, ranges, and that the papers and mechanisms exist. It says nothing of whether they are right.
+names, ranges, that the papers and mechanisms exist, that nothing is left out, weeks and money. It says
+nothing of whether they are right.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
+from fourrounds.design import Design, World, draw
+from fourrounds.design.simulate import cost
 from fourrounds.proposal import bibliography
-from fourrounds.proposal.parts import SIDES, ProposalError
+from fourrounds.proposal.parts import SIDES, Assumption, Plan, ProposalError
 from fourrounds.proposal.received import Received
 
 Setting = Mapping[str, float]
 ROLES = ("job", "choice", "nature")
+ASKED = 2
+"""How many approaches, and how many assumptions."""
+CHEAP = 0.1
+"""The share of the budget up to which the test of an assumption is cheap."""
+EARLY_WEEK = 4
+"""The last week in which such a test still saves the money."""
+KILL_WEEK = 2
+"""The last week in which the criterion to stop still does."""
 
 
 class SystemFault(ValueError):
@@ -165,6 +176,74 @@ def misnamed(
             whose = "belongs to the job" if parameter.role == "job" else "is for you to choose"
             wrong.append(f"assumptions: {assumption.parameter} {whose}, so nothing is assumed about it")
     return [line if line.endswith((".", "?")) else f"{line}." for line in dict.fromkeys(wrong)]
+
+
+def unfinished(found: Received, budget: float, world: World) -> list[str]:
+    """What a proposal leaves out, and what of it is later or dearer than the rules have it; empty if nothing.
+
+    ``world`` has the prices, in credits as the ``budget``. What could not be read, or names what there is
+    not, is left to :func:`misnamed`. Raises :class:`~fourrounds.design.DesignError` for a design that the
+    world cannot run.
+    """
+    lines = []
+    for name in ("failure", "approaches", "objection", "solution", "assumptions", "plan"):
+        if not getattr(found, name) and name not in found.problems:
+            lines.append(f"{name}: left out")
+    several = (
+        ("approaches", "papers", {one.paper for one in found.approaches}),
+        ("assumptions", "parameters", {one.parameter for one in found.assumptions}),
+    )
+    for name, what, named in several:
+        if 0 < len(named) < ASKED:
+            lines.append(f"{name}: about {len(named)} of {ASKED} {what}")
+    for one in found.assumptions:
+        if one.credits > CHEAP * budget:
+            lines.append(
+                f"assumptions: the test of {one.parameter} costs {one.credits:g}: cheap is up to "
+                f"{CHEAP * budget:g}"
+            )
+        if one.week > EARLY_WEEK:
+            lines.append(
+                f"assumptions: the test of {one.parameter} comes in week {one.week}, after week {EARLY_WEEK}"
+            )
+    if found.plan is not None:
+        if found.plan.kill.week > KILL_WEEK:
+            lines.append(f"plan: the criterion comes in week {found.plan.kill.week}, after week {KILL_WEEK}")
+        unpaid_ = unpaid(found.plan, found.assumptions, budget, lambda design: _price(design, world))
+        lines += [f"plan: {line}" for line in unpaid_]
+    return [f"{line}." for line in dict.fromkeys(lines)]
+
+
+def unpaid(
+    plan: Plan, assumptions: tuple[Assumption, ...], budget: float, price: Callable[[Design], float]
+) -> list[str]:
+    """What the plan's money does not pay for: empty if it pays for all.
+
+    The stages spend at most the budget. Those that have begun by the week of the pilot pay for it, and all
+    together pay for the pilot, the experiment and the tests of the assumptions. ``price`` takes a design.
+    """
+    spent = sum(stage.credits for stage in plan.stages)
+    wrong = []
+    if not plan.stages:
+        return ["the plan has no stages"]
+    if spent > budget * (1 + 1e-9):
+        wrong.append(f"the stages spend {spent:g}, and the budget is {budget:g}")
+    pilot = price(plan.kill.pilot)
+    early = sum(stage.credits for stage in plan.stages if stage.first <= plan.kill.week)
+    if pilot > early * (1 + 1e-9):
+        wrong.append(
+            f"the pilot costs {pilot:.4g}, and the stages up to week {plan.kill.week} have {early:g}"
+        )
+    whole = pilot + price(plan.experiment) + sum(one.credits for one in assumptions)
+    if whole > spent * (1 + 1e-9):
+        wrong.append(f"pilot, experiment and tests cost {whole:.4g}, and the stages have {spent:g}")
+    return wrong
+
+
+def _price(design: Design, world: World) -> float:
+    """The price of the whole experiment in one world, all looks and no rerun."""
+    first = replace(design, seeds=replace(design.seeds, diverged="count"))
+    return float(cost(first, world, draw(first, world, 1, 0), design.stopping.looks)[0])
 
 
 def _mechanism(name: str, problem: str) -> None:
