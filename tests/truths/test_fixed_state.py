@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from fourrounds.design import run, vary
 from fourrounds.examiner.layout import find_root
 from fourrounds.examiner.problem import load_problem
-from fourrounds.proposal import bibliography
+from fourrounds.proposal import ProposalError, bibliography
 from fourrounds.proposal.received import received
 from fourrounds.proposal.score import score
 from support.truths import truth_of
@@ -127,6 +127,16 @@ def test_no_unit_keys_have_a_smaller_mean_error_than_the_bound() -> None:
     assert TRUTH.true_expected(np.tile(basis, (3, 1))[None], 0.0).mean() == pytest.approx(2.0)
 
 
+def test_random_keys_against_the_bound() -> None:
+    """(N - 1) / (N - d_k) times the bound, where there is one."""
+    rng = np.random.default_rng(16)
+    for pairs, d_k, ratio in ((64, 32, 63 / 32), (64, 16, 63 / 48), (256, 64, 4 / 3)):
+        found = TRUTH.true_expected(unit(rng, 20, pairs, d_k), 0.0).mean()
+        assert found / (pairs / d_k - 1) == pytest.approx(ratio, rel=0.02)
+    assert round(63 / 32, 2) == 1.97
+    assert 64 / 32 - 1 == 1
+
+
 def test_the_delta_rule_forgets_at_the_rate_of_the_closed_form() -> None:
     """The expected weight, and the expected error by a recursion over the later writes."""
     rng = np.random.default_rng(7)
@@ -200,6 +210,19 @@ def test_at_the_default_nearly_no_drawing_is_safe_from_eight_pairs_on() -> None:
         keys, _, codebook, _ = TRUTH.draw({"pairs": 8}, rng)
         margins.append(TRUTH.requirement(keys[None], codebook)[0])
     assert np.mean(np.array(margins) > 0) < 0.1
+
+
+def test_the_margin_at_the_default_and_where_the_job_is_done() -> None:
+    def margin(setting: dict[str, float]) -> float:
+        rng = np.random.default_rng(17)
+        drawn = [TRUTH.draw(setting, rng) for _ in range(12)]
+        return float(np.mean([TRUTH.requirement(keys[None], words)[0] for keys, _, words, _ in drawn]))
+
+    assert margin({}) == pytest.approx(-15, abs=1)
+    ends = [{"d_k": 60, "d_v": 34}, {"d_k": 124, "d_v": 16}]
+    for setting in (*ends, *(answer.my_proposal()["solution"] for answer in answers())):
+        assert TRUTH.KEY.meets(TRUTH.KEY.complete(setting))
+        assert -11.5 < margin(setting) < -7.5
 
 
 # -- the system
@@ -334,6 +357,29 @@ def test_recall_by_age() -> None:
     assert sums[-8:].mean() == pytest.approx(0.77, abs=0.04)
     assert deltas[-8:].mean() == pytest.approx(0.99, abs=0.01)
     assert deltas[:8].mean() == pytest.approx(0.06, abs=0.03)
+
+
+def test_one_rate_that_is_tried_is_the_run_itself() -> None:
+    plan = received(TRUTH.my_proposal()).plan
+    assert plan is not None
+    arms, runs = len(plan.experiment.arms), plan.experiment.seeds.count
+
+    def price(tuning: int, each_run: bool) -> float:
+        design = vary(plan.experiment, "tuning.each_run", each_run)
+        for arm in design.arms:
+            design = vary(design, f"arms.{arm.name}.tuning", tuning)
+        return float(run(design, TRUTH.DEAD, 2, 0).cost[0])
+
+    rest = price(1, True) - 3 * arms * runs
+    assert rest == pytest.approx(2 * 20 + 0.01 * arms * runs * 200)
+    assert price(1, False) == price(1, True)
+    assert price(2, True) - price(1, True) == pytest.approx(3 * arms * runs)
+    assert price(2, False) - price(1, False) == pytest.approx(3 * arms)
+
+
+def test_a_misspelt_name_in_a_setting_is_told() -> None:
+    with pytest.raises(ProposalError, match=r"no parameter 'dk' \(did you mean d_k\?\)"):
+        TRUTH.draw({"dk": 64}, np.random.default_rng(0))
 
 
 def test_the_experiment_and_its_naive_forms() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -11,9 +12,10 @@ import numpy as np
 import pytest
 from scipy import linalg, optimize, stats
 
-from fourrounds.design import run, vary
+from fourrounds.design import Metric, plain, run, vary
 from fourrounds.design.score import score as score_design
 from fourrounds.examiner.layout import find_root
+from fourrounds.proposal import ProposalError
 from fourrounds.proposal.received import received
 from support.truths import truth_of
 
@@ -164,6 +166,45 @@ def test_the_control_of_the_system_is_eq_5() -> None:
     assert means({}, control=True)["accuracy"] == pytest.approx(np.mean(found), abs=0.012)
 
 
+def test_margins_of_the_control_are_below_0_where_the_swap_is_longer() -> None:
+    """In one swap of eleven, and in none once captions have one length; with the least noise 0.91 is left."""
+    rng = np.random.default_rng(12)
+    below = []
+    for _ in range(40):
+        word = rng.standard_normal((200, 6, 24)) / math.sqrt(24)
+        angle = rng.uniform(0, 2 * math.pi, 12)
+        turn = np.stack([np.eye(24) + matrix(angle, place) for place in range(6)])
+        first = rng.integers(0, 6, 200)
+        second = (first + rng.integers(1, 6, 200)) % 6
+        other, each = word.copy(), np.arange(200)
+        other[each, first], other[each, second] = word[each, second], word[each, first]
+        own, swap = (np.einsum("pij,npj->ni", turn, words) for words in (word, other))
+        long, longer = (np.linalg.norm(x, axis=1) for x in (own, swap))
+        margin = (own * (own - swap)).sum(axis=1) / long
+        assert (longer > long)[margin < 0].all()
+        assert (long - (own * swap).sum(axis=1) / long / longer > -1e-12).all()
+        below.append((margin < 0).mean())
+    assert np.mean(below) == pytest.approx(1 / 11, abs=0.008)
+    drawn = [TRUTH.scored({}, rng, control=True)[0] for _ in range(200)]
+    assert np.mean([(swap < 0).mean() for swap in drawn]) == pytest.approx(1 / 11, abs=0.006)
+    assert means({"noise": 0.01}, control=True, draws=200)["accuracy"] == pytest.approx(0.91, abs=0.005)
+
+
+def test_nothing_that_can_be_set_spoils_retrieval() -> None:
+    for order in (0.0, 0.3, 1.0):
+        for hard in (0.1, 0.5, 1.0):
+            for rule in (0.0, 2.0, 4.0):
+                found = means({"order": order, "hard": hard, "rule": rule}, draws=5)
+                assert found["retrieval"] > 0.95
+
+
+def test_a_misspelt_name_in_a_setting_is_told() -> None:
+    with pytest.raises(
+        ProposalError, match=r"no parameter 'ordr' \(did you mean order\?\).*; noise must lie"
+    ):
+        TRUTH.scored({"ordr": 1, "noise": 9}, np.random.default_rng(0))
+
+
 def test_what_is_learned_minimises_the_loss_that_the_text_names() -> None:
     """Without order and with swaps only, fluency is the one feature, and its loss an integral."""
     nodes = np.linspace(-9, 9, 20_001)
@@ -302,6 +343,12 @@ def test_the_numbers_of_the_plan() -> None:
     assert round(math.sqrt(2) * stats.norm.isf(0.1), 1) == 1.8
     over_relations = vary(vary(experiment, "test.unit", "groups"), "test.paired", True)
     assert round(float((run(over_relations, dead, 20_000, 3).p <= 0.05).mean()), 2) == 0.11
+    # A decision as a score or as right or wrong: the points do not differ.
+    for kind in ("score", "accuracy"):
+        found = score_design(
+            plain(replace(experiment, metrics=(Metric(kind=kind),))), None, TRUTH.KEY.experiment, 1000, 0
+        )
+        assert found.total == pytest.approx(1.0)
     # Items of familiar relations show an effect where there is none.
     known = vary(experiment, "evaluation.held_out", "items")
     assert run(known, familiar, 4000, 4).estimate.mean() == pytest.approx(0.15, abs=0.005)

@@ -9,7 +9,7 @@ import pytest
 from scipy import integrate, stats
 
 from fourrounds.design import run
-from fourrounds.proposal import plain
+from fourrounds.proposal import ProposalError, plain
 from fourrounds.proposal.received import received
 from support.truths import truth_of
 
@@ -214,3 +214,8 @@ def test_the_numbers_of_the_plan() -> None:
 def test_the_proposal_is_plain() -> None:
     assert TRUTH.my_proposal()["plan"]["kill"]["week"] == 2
     assert plain is TRUTH.plain
+
+
+def test_a_misspelt_name_in_a_setting_is_told() -> None:
+    with pytest.raises(ProposalError, match=r"no parameter 'judge' \(did you mean judges\?\)"):
+        TRUTH.answers({"judge": 3}, np.random.default_rng(0))
