@@ -223,6 +223,7 @@ def test_the_margin_at_the_default_and_where_the_job_is_done() -> None:
     for setting in (*ends, *(answer.my_proposal()["solution"] for answer in answers())):
         assert TRUTH.KEY.meets(TRUTH.KEY.complete(setting))
         assert -11.5 < margin(setting) < -7.5
+    assert "the left side is about −15, and where the job is done it is still −8 to −11" in TEXT
 
 
 # -- the system

@@ -188,6 +188,9 @@ def test_margins_of_the_control_are_below_0_where_the_swap_is_longer() -> None:
     drawn = [TRUTH.scored({}, rng, control=True)[0] for _ in range(200)]
     assert np.mean([(swap < 0).mean() for swap in drawn]) == pytest.approx(1 / 11, abs=0.006)
     assert means({"noise": 0.01}, control=True, draws=200)["accuracy"] == pytest.approx(0.91, abs=0.005)
+    told = text()
+    assert "one swap in eleven has a margin below 0" in told
+    assert "with the least `noise` its accuracy is still 0.91" in told
 
 
 def test_nothing_that_can_be_set_spoils_retrieval() -> None:
