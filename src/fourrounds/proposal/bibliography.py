@@ -416,7 +416,8 @@ def _known(
     if isinstance(name, str) and name in names:
         return name
     offered = names if offered is None else offered
-    near = get_close_matches(str(name).strip().lower(), offered, n=3, cutoff=0.5)
+    # Half of an id is its year, so that two papers of one decade are never wholly unlike.
+    near = get_close_matches(str(name).strip().lower(), offered, n=3, cutoff=0.7 if kind == "paper" else 0.5)
     if near:
         hint = f"did you mean {' or '.join(near)}?"
     elif kind == "paper" and problem is not None:
