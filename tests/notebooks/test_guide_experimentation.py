@@ -229,8 +229,8 @@ def test_the_parts_of_contrastive_pretraining() -> None:
     pixels = 100 * runs("contrastive", method="pixels", lr=0.0).test.mean()
     raw = 100 * runs("contrastive", method="untrained", lr=0.0).test.mean()
     assert (
-        f"raw pixels {pixels:.0f}, untrained encoder {raw:.0f}, trained as proposed {score['whole']:.0f}, without "
-        f"the projector {score['projector']:.0f}, without the shifts {score['shifts']:.0f}."
+        f"raw pixels {pixels:.0f}, untrained encoder {raw:.0f}, trained as proposed {score['whole']:.0f}, "
+        f"without the projector {score['projector']:.0f}, without the shifts {score['shifts']:.0f}."
     ) in CHAPTER.printed["ladder"]
     says(
         f"Contrastive pre-training scores {score['whole']:.1f}% with a linear probe.",
@@ -257,8 +257,8 @@ def test_validation_rises_while_the_test_falls() -> None:
     )
     first = runs("retrieval", lr=0.0001)
     assert (
-        f"validation success rises from {100 * first.val.mean():.0f} to {100 * trained.val.mean():.0f}% while test "
-        f"success falls from {100 * first.test.mean():.0f} to {100 * trained.test.mean():.0f}%, below the "
+        f"validation success rises from {100 * first.val.mean():.0f} to {100 * trained.val.mean():.0f}% while "
+        f"test success falls from {100 * first.test.mean():.0f} to {100 * trained.test.mean():.0f}%, below the "
         f"{100 * start.test.mean():.0f}% of the untrained towers."
     ) in CHAPTER.printed["evaluation"]
     family = load("retrieval").family
@@ -276,8 +276,8 @@ def test_copies_of_test_images() -> None:
     )
     inside, outside = ([100 * r.correct[:, part].mean() for r in (leaked, clean)] for part in PARTS)
     assert (
-        f"have {inside[0]:.0f}% where clean models have {inside[1]:.0f}; on the others {outside[0]:.0f} against "
-        f"{outside[1]:.0f}."
+        f"have {inside[0]:.0f}% where clean models have {inside[1]:.0f}; on the others {outside[0]:.0f} "
+        f"against {outside[1]:.0f}."
     ) in CHAPTER.printed["contamination"]
 
 
