@@ -257,9 +257,9 @@ def test_validation_rises_while_the_test_falls() -> None:
     )
     first = runs("retrieval", lr=0.0001)
     assert (
-        f"validation success rises from {100 * first.val.mean():.0f} to {100 * trained.val.mean():.0f}% while "
-        f"test success falls from {100 * first.test.mean():.0f} to {100 * trained.test.mean():.0f}%, below the "
-        f"{100 * start.test.mean():.0f}% of the untrained towers."
+        f"validation success rises from {100 * first.val.mean():.0f} to {100 * trained.val.mean():.0f}% "
+        f"while test success falls from {100 * first.test.mean():.0f} to {100 * trained.test.mean():.0f}%, "
+        f"below the {100 * start.test.mean():.0f}% of the untrained towers."
     ) in CHAPTER.printed["evaluation"]
     family = load("retrieval").family
     assert tuned_rate(load("retrieval"), family.reference) == 0.01
@@ -347,6 +347,12 @@ def test_copies_of_test_images() -> None:
             "too wide",
         ),
         ("reproduces", "def reproduces(reported, mine):\n    return 0.7", "True or False"),
+        (
+            "reproduces",
+            "def reproduces(reported, mine):\n"
+            "    return abs(reported - mine.mean()) <= t_quantile(0.975, 4) * mine.std() * 1.2**0.5",
+            "ddof=1",
+        ),
         (
             "leak",
             "def leak_gain(clean, leaked, n):\n    g = leaked.mean(0) - clean.mean(0)\n"
