@@ -10,9 +10,9 @@ import pytest
 
 from fourrounds.runbank.findings import Contrast, components, effect, judge, tuned_rate
 from fourrounds.runbank.table import Runs, load
-from support.guide import Chapter
+from support.guide import chapter
 
-CHAPTER = Chapter("03_experimentation")
+CHAPTER = chapter("03_experimentation")
 PROSE = CHAPTER.prose
 PARTS = slice(None, 75), slice(75, None)
 
@@ -31,6 +31,44 @@ def square(family: str, **changes: Any) -> Runs:
 def says(*sentences: str) -> None:
     for sentence in sentences:
         assert sentence in PROSE
+
+
+# The prose is checked against the bank below; here, that the reader sees the same numbers above it.
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        ("one-run", "dropout wins 31% of the time"),
+        ("one-run", "-1.1, -0.1, +0.4, +1.1, +2.1 points"),
+        ("one-run", "-1.1 points, 95% interval -1.6 to -0.6"),
+        ("fixed-split", "One split: 3 of 12 intervals hold the mean"),
+        ("fixed-split", "Both vary: 94% of 2,000 hold it"),
+        ("instability", "mean 70.7  median 70.9  0 of 30 below the line, mean of the others 70.7"),
+        ("instability", "mean 68.0  median 71.0  3 of 30 below the line, mean of the others 71.7"),
+        ("instability", "8 of 144 below the line, all from 1 initialisation of 12"),
+        ("pairing", "unpaired 104, paired 27"),
+        ("power", "power 0.17 paired, 0.10 unpaired"),
+        ("power", "overstated 1.7 and 3.2 times"),
+        ("null", "false alarms by answers: 50%"),
+        ("null", "false alarms by runs: 4%"),
+        ("clusters", "2.2 points counting answers, 1.6 counting sequences"),
+        ("baseline", "AdamW 89.3, Adam 72.4. Adam tuned: 89.3."),
+        ("baseline", "the table: +16.84 points"),
+        ("baseline", "both tuned: -0.01 points, 95% interval -0.25 to +0.24"),
+        ("compute", "20 epochs: width 32 88.3, width 128 90.8, difference +2.5"),
+        ("compute", "a compute of 3: width 32 89.3, width 128 88.2, difference -1.2"),
+        ("ladder", "trained, as proposed: 81.2"),
+        ("ladder", "79.0   -2.2"),
+        ("ladder", "82.8   +1.6"),
+        ("ladder", "84.9   +3.8"),
+        ("evaluation", "validation 32.6, test 40.6"),
+        ("evaluation", "validation 44.8, test 33.6"),
+        ("evaluation", "validation 76.1, test 76.2"),
+        ("contamination", "leaked   +9.5 points"),
+        ("contamination", "others  +0.8 points"),
+    ],
+)
+def test_what_the_cells_print(cell: str, text: str) -> None:
+    assert text in CHAPTER.printed[cell]
 
 
 # -- 1. one run
@@ -168,7 +206,7 @@ def test_answers_about_one_sequence() -> None:
     right = runs("recall", mixer="linear", pairs=16, width=8, lr=0.03).correct
     naive = np.mean([one.std(ddof=1) / math.sqrt(512) for one in right])
     clustered = np.mean([one.reshape(32, 16).mean(1).std(ddof=1) / math.sqrt(32) for one in right])
-    says(f"clustered error is {100 * clustered:.1f} points where the naive one is {100 * naive:.1f}.")
+    says(f"clustered error is {100 * clustered:.1f} points where the naive one is {100 * naive:.1f}:")
 
 
 # -- 5. the baseline

@@ -11,8 +11,9 @@ import pytest
 from fourrounds.course.canonical import canonical
 from fourrounds.examiner.layout import find_root
 from support.guide import Chapter
+from support.guide import chapter as load_chapter
 
-CHAPTERS = [Chapter(path.stem) for path in sorted((find_root() / "notebooks").glob("0[1-4]_*.ipynb"))]
+CHAPTERS = [load_chapter(path.stem) for path in sorted((find_root() / "notebooks").glob("0[1-4]_*.ipynb"))]
 FOLDED = {"jupyter": {"source_hidden": True}}
 
 pytestmark = pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.path.stem)

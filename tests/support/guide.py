@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ class Chapter:
         texts = [cell.source for cell in self.cells.values() if cell.cell_type == "markdown"]
         return " ".join(" ".join(texts).split()).replace("\N{MINUS SIGN}", "-")
 
-    @cached_property
+    @functools.cached_property
     def _ran(self) -> tuple[dict[str, Any], dict[str, str]]:
         names: dict[str, Any] = {"__name__": "__main__"}
         printed = {
@@ -63,3 +63,9 @@ class Chapter:
         with contextlib.redirect_stdout(out):
             exec(compile(source, key, "exec"), names)
         return out.getvalue()
+
+
+@functools.cache
+def chapter(name: str) -> Chapter:
+    """A chapter that all tests of a process share, since running one takes seconds."""
+    return Chapter(name)
