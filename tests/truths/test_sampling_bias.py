@@ -1,4 +1,4 @@
-"""The truth of sampling_bias against loops, enumeration, optimisers and closed forms, and the numbers that it prints."""
+"""The truth of sampling_bias against loops, enumeration and optimisers, and the numbers that it prints."""
 
 from __future__ import annotations
 
@@ -87,10 +87,10 @@ def test_an_optimiser_ends_at_the_scores_of_the_closed_form(n: int, even: float)
     def closure() -> torch.Tensor:
         optimiser.zero_grad()
         loss: torch.Tensor = TRUTH.mean_loss(free, p, sampling, c, n).sum()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         return loss
 
-    optimiser.step(closure)  # type: ignore[no-untyped-call]
+    optimiser.step(closure)
     found = free.detach().numpy()
     due = np.log(clicks[0]) - np.log(m) + shift
     assert np.allclose(found - found.mean(1, keepdims=True), due - due.mean(1, keepdims=True), atol=1e-5)
@@ -193,7 +193,7 @@ def test_with_one_free_number_the_corrected_optimum_moves_with_n() -> None:
 
 
 def smallest(clicks: Array, weights: Array, even: float, error: Array, k: int) -> tuple[float, bool]:
-    """Over every choice of signs of the errors: the least gap, and whether a wrong item comes among the first k."""
+    """Over every choice of signs: the least gap, and whether a wrong item comes among the first k."""
     users, items = clicks.shape
     q = weights @ clicks
     gap, wrong = math.inf, False
