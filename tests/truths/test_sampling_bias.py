@@ -414,7 +414,7 @@ def test_the_experiment_and_its_naive_forms() -> None:
     assert plan is not None
 
     def claims(design: object, seed: int = 5) -> list[float]:
-        return [float(run(design, t.world, 2000, seed).claim.mean()) for t in TRUTH.KEY.experiment.trials]  # type: ignore[arg-type]
+        return [float(run(design, t.world, 2000, seed).claim.mean()) for t in TRUTH.KEY.experiment.trials]
 
     assert claims(plan.experiment)[2] > 0.9
     assert claims(vary(plan.experiment, "controlled", {}))[0] == pytest.approx(0.61, abs=0.03)
