@@ -270,6 +270,32 @@ def chances(setting: Setting, control: bool = False) -> Floats:
     return seen[0]
 
 
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {},
+        {"lucky": 0.2, "bonus": 0.7},
+        {"collapse": 0.6, "wrong": 7, "strength": 3.0, "group": 40, "lucky": 0.05},
+    ],
+)
+def test_the_chances_behind_the_counts_are_the_map_of_the_text(setting: Setting) -> None:
+    s = TRUTH.KEY.complete(setting)
+    seen, trained = chances(setting)
+    tried = 0
+    for p_seen, q_seen in zip(seen[:400].tolist(), trained[:400].tolist(), strict=True):
+        p = (p_seen - s["lucky"]) / (1 - s["lucky"])
+        if not 1e-4 < p < 1 - 1e-4:
+            continue
+        odds = log(p / (1 - p)) + log(s["wrong"])
+        slope = (1 + s["collapse"] * s["strength"]) / (1 + s["bonus"])
+        taught = 1 - (1 - p) ** s["group"]
+        after = slope * odds + s["strength"] * (1 - s["lucky"]) / (1 + s["bonus"]) * taught
+        q = 1 / (1 + s["wrong"] * np.exp(-after))
+        assert q_seen == pytest.approx(q + (1 - q) * s["lucky"], rel=1e-6)
+        tried += 1
+    assert tried > 100
+
+
 def test_without_collapse_no_problem_gets_harder() -> None:
     base, trained = chances({}, control=True)
     assert (trained >= base * (1 - 1e-9)).all()
