@@ -169,7 +169,7 @@ def review(
     the attempt, marked as self-reviewed. Repeating it replaces them.
     """
     from fourrounds.desk import review_text as shown
-    from fourrounds.desk import reviewing
+    from fourrounds.desk import reviewing, store
     from fourrounds.desk.attempts import Attempts
     from fourrounds.desk.work import user_name
 
@@ -179,13 +179,13 @@ def review(
         for part in reviewing.samples_only(problem):
             _print(shown.title(part), *shown.rubric(part), *shown.samples(part))
         return
-    store = Attempts(layout.state / "attempts.sqlite")
-    found = reviewing.begin(store, problem, user_name(user), attempt)
+    attempts = Attempts(store.of(layout))
+    found = reviewing.begin(attempts, problem, user_name(user), attempt)
     if answers:
         given = reviewing.read_answers(reviewing.by_name(answers), found)
-        _print(*shown.told(reviewing.judge(store, found, given), given))
+        _print(*shown.told(reviewing.judge(attempts, found, given), given))
     else:
-        shown.converse(found, store, input, _print)
+        shown.converse(found, attempts, input, _print)
 
 
 @app.command()

@@ -15,6 +15,7 @@ from desk_course import ALL_AXES, RIGHT, SLUG, Ran, write_answer
 
 from fourrounds.cli import main
 from fourrounds.course.new import new
+from fourrounds.desk import store
 from fourrounds.desk.attempts import Attempts
 from fourrounds.examiner.layout import Layout
 
@@ -164,7 +165,7 @@ def test_every_grading_is_recorded_with_what_was_graded(
     file = tmp_path / "answer.py"
     file.write_text(RIGHT)
     fourrounds("grade", SLUG, "--answers", file)
-    first, second = Attempts(layout.state / "attempts.sqlite").of("ada", SLUG)
+    first, second = Attempts(store.of(layout)).of("ada", SLUG)
     assert (first.score, first.max_score, first.seed) == (2, 5, 9)
     assert first.submission == str(notebook)
     assert first.submission_sha256 == hashlib.sha256(notebook.read_bytes()).hexdigest()
@@ -212,7 +213,7 @@ def test_a_bad_notebook_gets_a_verdict(
     assert (ran.status, ran.json["score"]) == (0, 0)
     assert set(verdicts(ran).values()) == {kind}
     assert notebook.read_bytes() == content
-    assert len(Attempts(layout.state / "attempts.sqlite").of("ada", SLUG)) == 1
+    assert len(Attempts(store.of(layout)).of("ada", SLUG)) == 1
     assert "--again" in fourrounds("grade", SLUG).out
 
 

@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
-from fourrounds.desk.attempts import SCHEMA, Attempt, Attempts, Judged
+from fourrounds.desk.attempts import Attempt, Attempts, Judged
+from fourrounds.desk.clock import Sitting
+from fourrounds.desk.store import SCHEMA, Store
 from fourrounds.desk.work import DeskError
 
 CELL: dict[str, Any] = {
@@ -45,6 +47,8 @@ def attempt(score: float = 1.0, most: float = 4.0, user: str = "ada", problem: s
         submission_sha256="b" * 64,
         report={"cells": [CELL, MANUAL], "score": score, "notes": []},
         written={"why": "Because ✗."},
+        predicted=2.5,
+        sitting=Sitting(1234.5, 300.0, 45.0, 10.0, 1, after_debrief=True),
     )
 
 
@@ -84,12 +88,12 @@ def of_schema_1(path: Path) -> Attempts:
     db = sqlite3.connect(path)
     db.executescript(text)
     db.close()
-    return Attempts(path)
+    return Attempts(Store(path))
 
 
 @pytest.fixture
 def attempts(tmp_path: Path) -> Attempts:
-    return Attempts(tmp_path / "state" / "attempts.sqlite")
+    return Attempts(Store(tmp_path / "state" / "attempts.sqlite"))
 
 
 def test_what_is_recorded_is_found_again(attempts: Attempts) -> None:
@@ -102,7 +106,7 @@ def test_what_is_recorded_is_found_again(attempts: Attempts) -> None:
 
 def test_every_cell_has_a_row(attempts: Attempts) -> None:
     attempts.record(attempt())
-    with sqlite3.connect(attempts.path) as db:
+    with sqlite3.connect(attempts.store.path) as db:
         db.row_factory = sqlite3.Row
         rows = [dict(row) for row in db.execute("SELECT * FROM cells ORDER BY position")]
     assert rows == [{"attempt": 1, "position": i, **cell} for i, cell in enumerate([CELL, MANUAL])]
@@ -119,22 +123,23 @@ def test_the_best_attempt_is_the_best_share_of_its_points(attempts: Attempts) ->
 def test_reading_makes_no_file(attempts: Attempts) -> None:
     assert attempts.best("ada") == {}
     assert attempts.of("ada", "softmax") == []
-    assert not attempts.path.parent.exists()
+    assert not attempts.store.path.parent.exists()
 
 
 RECORD = """
 import sys, pickle
 from pathlib import Path
 from fourrounds.desk.attempts import Attempts
+from fourrounds.desk.store import Store
 attempt = pickle.loads(sys.stdin.buffer.read())
 for _ in range(int(sys.argv[2])):
-    Attempts(Path(sys.argv[1])).record(attempt)
+    Attempts(Store(Path(sys.argv[1]))).record(attempt)
 """
 
 
 def test_many_processes_can_record_at_once(attempts: Attempts) -> None:
     # They start without a file, so that they also race to make it.
-    command = [sys.executable, "-c", RECORD, str(attempts.path), "10"]
+    command = [sys.executable, "-c", RECORD, str(attempts.store.path), "10"]
     running = [subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(4)]
     for process in running:
         assert process.stdin is not None
@@ -148,7 +153,7 @@ def test_many_processes_can_record_at_once(attempts: Attempts) -> None:
 KILLED = """
 import os, pickle, sqlite3, sys
 from pathlib import Path
-from fourrounds.desk import attempts
+from fourrounds.desk import attempts, store
 
 at = int(sys.argv[2])
 seen = 0
@@ -169,13 +174,13 @@ class Dying(sqlite3.Connection):
 connect = sqlite3.connect
 sqlite3.connect = lambda *args, **kwargs: connect(*args, factory=Dying, **kwargs)
 method, *arguments = pickle.loads(sys.stdin.buffer.read())
-getattr(attempts.Attempts(Path(sys.argv[1])), method)(*arguments)
+getattr(attempts.Attempts(store.Store(Path(sys.argv[1]))), method)(*arguments)
 """
 
 
 def killed_at(statement: int, attempts: Attempts, method: str, *arguments: object) -> bool:
     """Call a method in a process that is killed just before its n-th statement; whether it was."""
-    command = [sys.executable, "-c", KILLED, str(attempts.path), str(statement)]
+    command = [sys.executable, "-c", KILLED, str(attempts.store.path), str(statement)]
     done = subprocess.run(command, input=pickle.dumps((method, *arguments)), capture_output=True)
     assert done.returncode in (0, -9), done.stderr.decode()
     return done.returncode == -9
@@ -184,8 +189,8 @@ def killed_at(statement: int, attempts: Attempts, method: str, *arguments: objec
 @pytest.mark.parametrize("first", [True, False], ids=["first attempt", "later attempt"])
 def test_a_kill_at_any_statement_leaves_all_or_nothing(tmp_path: Path, first: bool) -> None:
     outcomes = set()
-    for statement in range(1, 20):
-        attempts = Attempts(tmp_path / f"{statement}.sqlite")
+    for statement in range(1, 40):
+        attempts = Attempts(Store(tmp_path / f"{statement}.sqlite"))
         if not first:
             attempts.record(attempt(2.0))
         killed = killed_at(statement, attempts, "record", attempt())
@@ -222,8 +227,8 @@ def test_the_best_attempt_counts_what_was_judged(attempts: Attempts) -> None:
 
 
 def test_a_kill_while_a_judgement_is_kept_leaves_the_one_before(tmp_path: Path) -> None:
-    for statement in range(1, 20):
-        attempts = Attempts(tmp_path / f"{statement}.sqlite")
+    for statement in range(1, 40):
+        attempts = Attempts(Store(tmp_path / f"{statement}.sqlite"))
         number = attempts.record(attempt())
         attempts.judge(number, [judged(1.0), judged(1.0, "how")])
         killed = killed_at(statement, attempts, "judge", number, [judged(2.0), judged(2.0, "how")])
@@ -238,28 +243,32 @@ def test_a_kill_while_a_judgement_is_kept_leaves_the_one_before(tmp_path: Path) 
 
 
 def test_a_file_of_schema_1_is_read_as_it_is(attempts: Attempts) -> None:
-    of_schema_1(attempts.path)
-    before = attempts.path.read_bytes()
-    assert attempts.of("ada", "softmax") == [replace(attempt(3.0), id=1, written=None)]
+    of_schema_1(attempts.store.path)
+    before = attempts.store.path.read_bytes()
+    assert attempts.of("ada", "softmax") == [
+        replace(attempt(3.0), id=1, written=None, predicted=None, sitting=None)
+    ]
     assert attempts.best("ada") == {"softmax": (3.0, 4.0, 0.0)}
-    assert attempts.path.read_bytes() == before
+    assert attempts.store.path.read_bytes() == before
 
 
 @pytest.mark.parametrize("method", ["record", "judge"])
 def test_a_file_of_schema_1_is_brought_up_to_date_all_or_nothing(tmp_path: Path, method: str) -> None:
-    for statement in range(1, 30):
+    for statement in range(1, 40):
         attempts = of_schema_1(tmp_path / f"{statement}.sqlite")
         arguments = (attempt(1.0),) if method == "record" else (1, [judged()])
         killed = killed_at(statement, attempts, method, *arguments)
         old, *new = attempts.of("ada", "softmax")
-        assert replace(old, reviews=()) == replace(attempt(3.0), id=1, written=None)
+        assert replace(old, reviews=()) == replace(
+            attempt(3.0), id=1, written=None, predicted=None, sitting=None
+        )
         if killed:
             assert (new, old.reviews) == ([], ())
         else:
             assert new == ([replace(attempt(1.0), id=2)] if method == "record" else [])
             assert old.reviews == ((judged(),) if method == "judge" else ())
             break
-    with sqlite3.connect(attempts.path) as db:
+    with sqlite3.connect(attempts.store.path) as db:
         assert db.execute("PRAGMA user_version").fetchone() == (SCHEMA,)
         assert db.execute("SELECT message FROM cells WHERE attempt = 1").fetchone() == ("is wrong",)
     assert statement > 4
@@ -267,7 +276,7 @@ def test_a_file_of_schema_1_is_brought_up_to_date_all_or_nothing(tmp_path: Path,
 
 def test_a_file_of_a_newer_version_is_left_alone(attempts: Attempts) -> None:
     attempts.record(attempt())
-    with sqlite3.connect(attempts.path) as db:
+    with sqlite3.connect(attempts.store.path) as db:
         db.execute(f"PRAGMA user_version = {SCHEMA + 1}")
     for use in (lambda: attempts.record(attempt()), lambda: attempts.best("ada")):
         with pytest.raises(DeskError, match="newer Four Rounds"):
@@ -275,22 +284,22 @@ def test_a_file_of_a_newer_version_is_left_alone(attempts: Attempts) -> None:
 
 
 def test_a_damaged_file_is_named_and_kept(attempts: Attempts) -> None:
-    attempts.path.parent.mkdir()
-    attempts.path.write_bytes(b"this was never a database" * 100)
+    attempts.store.path.parent.mkdir()
+    attempts.store.path.write_bytes(b"this was never a database" * 100)
     for use in (lambda: attempts.record(attempt()), lambda: attempts.best("ada")):
         with pytest.raises(DeskError, match="move it away"):
             use()
-    assert attempts.path.read_bytes().startswith(b"this was never")
+    assert attempts.store.path.read_bytes().startswith(b"this was never")
 
 
 def test_a_state_folder_that_cannot_be_made_is_an_error_in_words(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DeskError, match="cannot be made"):
-        Attempts(tmp_path / "file" / "attempts.sqlite").record(attempt())
+        Attempts(Store(tmp_path / "file" / "attempts.sqlite")).record(attempt())
 
 
 def test_the_report_is_kept_as_it_was(attempts: Attempts) -> None:
     attempts.record(attempt())
-    with sqlite3.connect(attempts.path) as db:
+    with sqlite3.connect(attempts.store.path) as db:
         (text,) = db.execute("SELECT report FROM attempts").fetchone()
     assert json.loads(text) == attempt().report

@@ -12,6 +12,7 @@ from desk_course import ALL_AXES, RIGHT, SLUG, write_answer
 from IPython.core.interactiveshell import InteractiveShell
 
 from fourrounds import desk
+from fourrounds.desk import store
 from fourrounds.desk.attempts import Attempts
 from fourrounds.examiner.layout import Layout
 
@@ -74,7 +75,7 @@ def test_grade_shows_the_verdict_and_keeps_the_attempt(page: Path, mine: Path, l
     desk.start(SLUG)
     write_answer(mine, ALL_AXES + "\nprint('<b>noise</b>')")
     graded = desk.grade(SLUG, seed=4)
-    (attempt,) = Attempts(layout.state / "attempts.sqlite").of("ada", SLUG)
+    (attempt,) = Attempts(store.of(layout)).of("ada", SLUG)
     assert attempt.report == graded.report
     assert (attempt.score, attempt.max_score, attempt.seed) == (2, 5, 4)
     html = graded._repr_html_()
@@ -84,7 +85,7 @@ def test_grade_shows_the_verdict_and_keeps_the_attempt(page: Path, mine: Path, l
     assert "normalisation: wrong value, 0 / 2" in repr(graded)
     write_answer(mine, RIGHT)
     assert desk.grade(SLUG).report["score"] == 4
-    assert len(Attempts(layout.state / "attempts.sqlite").of("ada", SLUG)) == 2
+    assert len(Attempts(store.of(layout)).of("ada", SLUG)) == 2
 
 
 def test_nothing_in_the_kernel_or_beside_the_notebook_has_a_part_in_the_verdict(

@@ -20,6 +20,7 @@ from fourrounds import desk
 from fourrounds.checks import Kind
 from fourrounds.course.starter import starter
 from fourrounds.desk import review_text, reviewing
+from fourrounds.desk import store as stored
 from fourrounds.desk.attempts import Attempt, Attempts
 from fourrounds.desk.examine import sha256_of
 from fourrounds.desk.work import DeskError
@@ -96,7 +97,7 @@ def put(notebook: Path, grade_id: str, text: str, *, keep: bool = False) -> None
 
 @pytest.fixture
 def store(layout: Layout) -> Attempts:
-    return Attempts(layout.state / "attempts.sqlite")
+    return Attempts(stored.of(layout))
 
 
 def answers(store: Attempts) -> list[dict[str, tuple[bool, ...]]]:

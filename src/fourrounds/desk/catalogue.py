@@ -9,6 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fourrounds.desk import store
 from fourrounds.desk.attempts import Attempts, Best
 from fourrounds.desk.work import user_name, work_path
 from fourrounds.examiner.layout import ASSIGNMENTS, Layout
@@ -79,7 +80,7 @@ class Row:
 def catalogue(layout: Layout, user: str | None = None) -> list[Row]:
     """Every problem, in the order of the rounds, and within a round after those that it asks for."""
     name = user_name(user)
-    best = Attempts(layout.state / "attempts.sqlite").best(name)
+    best = Attempts(store.of(layout)).best(name)
     rows = []
     problems = {problem.slug: problem for problem in layout.problems()}
     for problem in problems.values():

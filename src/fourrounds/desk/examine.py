@@ -6,12 +6,15 @@ import hashlib
 import importlib.util
 import shlex
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fourrounds.desk import store
 from fourrounds.desk.attempts import Attempt, Attempts, Judged
+from fourrounds.desk.clock import Clocks, Sitting
 from fourrounds.desk.reviewing import carry
 from fourrounds.desk.work import DeskError, work_path
 from fourrounds.examiner.layout import Layout
@@ -84,6 +87,15 @@ class Graded:
     reviews: tuple[Judged, ...] = ()
 
 
+@dataclass(frozen=True)
+class Ran:
+    """A verdict on what was submitted, not recorded yet; ``written`` is what a person grades, by grade_id."""
+
+    report: Report
+    started_at: datetime
+    written: dict[str, str]
+
+
 def examine(
     layout: Layout,
     problem: Problem,
@@ -97,8 +109,36 @@ def examine(
 ) -> Graded:
     """Grade ``work`` and record the attempt (unless ``record`` is false). ``say`` is told what is happening.
 
-    Raises :class:`DeskError` for what can be put right on this machine; an answer always gets a verdict.
+    The time that the clock of the problem has counted is kept with the attempt. Raises :class:`DeskError` for
+    what can be put right on this machine; an answer always gets a verdict.
     """
+    sha256 = sha256_of(work.path)
+    sitting = None
+    if record and not work.option:
+        with suppress(DeskError):  # the verdict stands without the time; that nothing is kept is told below
+            clock = Clocks(store.of(layout), user).read(problem.slug, problem.minutes)
+            sitting = clock.sitting if clock.started else None
+    ran = run(problem, work, seed=seed, keep_calls=keep_calls, say=say)
+    if not record:
+        return Graded(ran.report, work)
+    attempt = attempt_of(ran, problem, user, path=work.path, sha256=sha256, sitting=sitting)
+    attempts = Attempts(store.of(layout))
+    try:
+        number = attempts.record(attempt)
+    except DeskError as error:
+        return Graded(ran.report, work, unrecorded=str(error))
+    return Graded(ran.report, work, reviews=carry(attempts, problem, user, number))
+
+
+def run(
+    problem: Problem,
+    work: Work,
+    *,
+    seed: int | None = None,
+    keep_calls: bool = False,
+    say: Callable[[str], None] = lambda text: None,
+) -> Ran:
+    """Grade ``work`` and record nothing. Raises :class:`DeskError` as :func:`examine` does."""
     started = datetime.now(UTC)
     for module in ("torch", "psutil"):
         if importlib.util.find_spec(module) is None:
@@ -109,7 +149,6 @@ def examine(
 
     text = _read_python(work.path) if work.is_python else None
     try:
-        sha256 = sha256_of(work.path)
         submission = rebuild(problem, work.path) if text is None else from_python(problem, text)
         # Tests are loaded while the sandbox starts, if there is something to run them on.
         runs = submission.failure is None and not submission.untouched
@@ -126,34 +165,44 @@ def examine(
         raise DeskError(
             f"No sandbox can be started ({error}). `fourrounds doctor` says what to do."
         ) from error
-    if not record:
-        return Graded(report, work)
-    attempt = Attempt(
+    written = {
+        part.cell.grade_id: part.source
+        for part in submission.parts
+        if part.cell is not None and part.cell.role == "manual"
+    }
+    return Ran(report, started, written)
+
+
+def attempt_of(
+    ran: Ran,
+    problem: Problem,
+    user: str,
+    *,
+    path: Path,
+    sha256: str,
+    predicted: float | None = None,
+    sitting: Sitting | None = None,
+) -> Attempt:
+    """The attempt that a verdict makes, of the file ``path`` with the hash ``sha256``."""
+    report = ran.report
+    return Attempt(
         user=user,
         problem=problem.slug,
         assignment=problem.assignment,
-        started_at=started,
+        started_at=ran.started_at,
         finished_at=datetime.now(UTC),
         score=report.score,
         max_score=report.max_score,
         seed=report.seed,
         sandbox=report.sandbox,
         source_sha256=report.source_sha256,
-        submission=str(work.path),
+        submission=str(path),
         submission_sha256=sha256,
         report=report.to_dict(),
-        written={
-            part.cell.grade_id: part.source
-            for part in submission.parts
-            if part.cell is not None and part.cell.role == "manual"
-        },
+        written=ran.written,
+        predicted=predicted,
+        sitting=sitting,
     )
-    store = Attempts(layout.state / "attempts.sqlite")
-    try:
-        number = store.record(attempt)
-    except DeskError as error:
-        return Graded(report, work, unrecorded=str(error))
-    return Graded(report, work, reviews=carry(store, problem, user, number))
 
 
 def _read_python(path: Path) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from fourrounds.desk import catalogue, report, review_text, reviewing, work
+from fourrounds.desk import catalogue, report, review_text, reviewing, store, work
 from fourrounds.desk.attempts import Attempts
 from fourrounds.desk.replay import Replay, load
 from fourrounds.desk.review_page import html_review
@@ -187,10 +187,10 @@ def review(
     there is nothing to review.
     """
     layout = Layout(find_root())
-    store = Attempts(layout.state / "attempts.sqlite")
-    found = reviewing.begin(store, layout.problem(slug), work.user_name(), attempt)
+    attempts = Attempts(store.of(layout))
+    found = reviewing.begin(attempts, layout.problem(slug), work.user_name(), attempt)
     if answers is not None:
-        found = reviewing.judge(store, found, reviewing.read_answers(answers, found))
+        found = reviewing.judge(attempts, found, reviewing.read_answers(answers, found))
     return ReviewPage(found)
 
 
