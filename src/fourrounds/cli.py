@@ -142,6 +142,19 @@ def grade(
         _print(*shown.details(report), *shown.lines(report, steps))
 
 
+@app.command(hidden=True)
+def graded(
+    number: Annotated[int, typer.Argument(metavar="N", help="The number under which it was kept.")],
+) -> None:
+    """Grade what was handed in under a number, unless that is done."""
+    from fourrounds.desk import handing_in
+    from fourrounds.desk.waiting import Waiting
+
+    layout = _layout()
+    with Waiting(f"grading number {number}") as waiting:
+        handing_in.grade(layout, number, lambda text: waiting.say(f"grading: {text}"))
+
+
 @app.command()
 def review(
     slug: Slug,

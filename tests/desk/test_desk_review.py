@@ -278,7 +278,7 @@ def test_show_needs_no_attempt_and_records_nothing(fourrounds: Run, store: Attem
         "1. no: that every",
     ):
         assert text in ran.out
-    assert not store.path.exists()
+    assert not store.store.path.exists()
 
 
 def test_an_earlier_attempt_is_reviewed_by_its_number(fourrounds: Run, hand: Hand, store: Attempts) -> None:
@@ -300,7 +300,7 @@ def test_without_an_attempt_it_says_how_to_make_one(fourrounds: Run, store: Atte
     assert "no graded attempt at softmax yet: `fourrounds grade softmax`" in refused(
         fourrounds("review", SLUG)
     )
-    assert not store.path.exists()
+    assert not store.store.path.exists()
 
 
 def test_nothing_written_says_so_and_names_an_attempt_that_has_something(fourrounds: Run, hand: Hand) -> None:
@@ -434,7 +434,7 @@ def test_the_words_are_those_that_were_graded(layout: Layout, hand: Hand, store:
 
 def forget(store: Attempts) -> None:
     """Make the attempts such that no words were kept, as before they were."""
-    with sqlite3.connect(store.path) as db:
+    with sqlite3.connect(store.store.path) as db:
         db.execute("UPDATE attempts SET written = NULL")
 
 

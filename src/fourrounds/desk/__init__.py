@@ -1,10 +1,11 @@
 """The learner's side.
 
 In a notebook: ``from fourrounds import desk``, then ``desk.problems()``, ``desk.start("attention")`` and
-``desk.grade("attention")``, and ``desk.review("low_rank")`` for what a person grades.
+``desk.grade("attention")``, and ``desk.review("low_rank")`` for what a person grades. A learner's copy holds
+``desk.clock("attention")`` at its top and ``desk.submit("attention")`` at its end.
 """
 
-from fourrounds.desk.notebook import failing_input, grade, problems, review, start
+from fourrounds.desk.notebook import clock, failing_input, grade, problems, review, start, submit
 from fourrounds.desk.work import DeskError
 
-__all__ = ["DeskError", "failing_input", "grade", "problems", "review", "start"]
+__all__ = ["DeskError", "clock", "failing_input", "grade", "problems", "review", "start", "submit"]

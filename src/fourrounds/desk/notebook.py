@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,12 +14,15 @@ from typing import Any
 from urllib.parse import quote
 
 from fourrounds.desk import catalogue, report, review_text, reviewing, store, work
+from fourrounds.desk.apart import run_apart
 from fourrounds.desk.attempts import Attempts
+from fourrounds.desk.clock_panel import ClockPanel
 from fourrounds.desk.replay import Replay, load
 from fourrounds.desk.review_page import html_review
+from fourrounds.desk.submit_panel import SubmitPanel
 from fourrounds.desk.work import DeskError
 from fourrounds.examiner.layout import Layout, LayoutError, find_root
-from fourrounds.examiner.problem import ProblemError
+from fourrounds.examiner.problem import Problem, ProblemError
 from fourrounds.examiner.wall import Kind
 
 
@@ -100,6 +100,26 @@ def problems() -> Problems:
     return Problems(catalogue.catalogue(Layout(find_root())))
 
 
+@_in_words()
+def clock(slug: str) -> ClockPanel:
+    """The clock of a problem, which counts the interview's minutes: start, pause and extend it."""
+    layout, problem, user, path = _mine(slug)
+    return ClockPanel(layout, problem, user, path)
+
+
+@_in_words()
+def submit(slug: str) -> SubmitPanel:
+    """A button that saves the notebook, hands in what is on the screen, and shows the verdict."""
+    layout, problem, user, path = _mine(slug)
+    return SubmitPanel(layout, problem, user, path)
+
+
+def _mine(slug: str) -> tuple[Layout, Problem, str, Path]:
+    layout = Layout(find_root())
+    problem, user = layout.problem(slug), work.user_name()
+    return layout, problem, user, work.work_path(layout, problem, user)
+
+
 @dataclass(frozen=True)
 class GradeReport:
     """A verdict, as :func:`grade` returns it. ``report`` is the examiner's, as a dict."""
@@ -134,29 +154,11 @@ def grade(slug: str, *, seed: int | None = None) -> GradeReport:
     layout = Layout(find_root())
     path = work.work_path(layout, layout.problem(slug), work.user_name())
     saved_at = datetime.fromtimestamp(path.stat().st_mtime) if path.exists() else datetime.now()
-    # -P: a file of the learner's beside the notebook does not become a module of the examiner's.
-    command = [sys.executable, "-P", "-m", "fourrounds", "grade", slug, "--page"]
-    command += [] if seed is None else ["--seed", str(seed)]
-    environment = {**os.environ, "FOURROUNDS_ROOT": str(layout.root)}
-    with subprocess.Popen(
-        command,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        answer: list[str] = []
-        reader = threading.Thread(target=lambda out=process.stdout: answer.append(out.read()))
-        reader.start()
-        said = [_show(line) for line in process.stderr]
-        reader.join()
-    if process.returncode != 0:
-        raise DeskError("".join(said).strip() or f"Grading ended with the status {process.returncode}.")
-    result = json.loads(answer[0])
-    warning = " ".join(line.strip() for line in said if not line.rstrip().endswith("..."))
+    options = [] if seed is None else ["--seed", str(seed)]
+    answer, warning = run_apart(
+        layout, ["grade", slug, "--page", *options], lambda line: print(line, flush=True)
+    )
+    result = json.loads(answer)
     return GradeReport(result["report"], result["next"], saved_at, warning)
 
 
@@ -192,13 +194,6 @@ def review(
     if answers is not None:
         found = reviewing.judge(attempts, found, reviewing.read_answers(answers, found))
     return ReviewPage(found)
-
-
-def _show(line: str) -> str:
-    """Show a line of progress, and only that."""
-    if line.rstrip().endswith("..."):
-        print(line, end="", flush=True)
-    return line
 
 
 @_in_words()

@@ -89,6 +89,8 @@ def _arguments(root: Path, port: int, token: str, browser: bool) -> list[str]:
         "ServerApp.answer_yes": True,
         "IdentityProvider.token": token,
         "LabApp.default_url": f"/lab/tree/{START_PAGE}",
+        # The desk's panels save the notebook that they stand in, and open files (desk/page/panel.js).
+        "LabApp.expose_app_in_browser": True,
         # The layout of open tabs belongs to this course, not to the JupyterLab of the whole machine.
         "LabApp.workspaces_dir": Layout(root).state / "workspaces",
         # Nothing is fetched from elsewhere: no news, no look for updates, no list of extensions.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import getpass
+import json
 import os
 import re
 import shutil
@@ -12,11 +13,21 @@ import tempfile
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from fourrounds.examiner.layout import Layout
 from fourrounds.examiner.problem import Problem
 
+CLOCK = """\
+# Your clock: run this cell (Shift-Enter).
+from fourrounds import desk
+
+desk.clock("{slug}")"""
+SUBMIT = """\
+# When you want a verdict: run this cell, and press Submit.
+from fourrounds import desk
+
+desk.submit("{slug}")"""
 # nbgrader takes the folder's name as the student's id and as a glob: no character of a pattern may be in it.
 _USER = re.compile(r"\w[\w.@ -]{0,98}\w|\w")
 
@@ -93,13 +104,44 @@ def start(layout: Layout, problem: Problem, user: str, *, again: bool = False) -
     ) as temporary:
         fresh = Path(temporary.name)
     try:
-        shutil.copyfile(release, fresh)
+        fresh.write_bytes(with_desk(release.read_bytes(), problem))
         fresh.chmod(0o644)
         if not _place(fresh, path):
             return Started(problem.slug, path, "kept", archived)
     finally:
         fresh.unlink(missing_ok=True)
     return Started(problem.slug, path, "again" if archived else "started", archived)
+
+
+def with_desk(data: bytes, problem: Problem) -> bytes:
+    """A released notebook with the desk's cells: a clock behind the front matter, and a last one to submit.
+
+    The examiner leaves them out (their role is ``desk``), so that the copy may also be handed in to a class.
+    """
+    notebook = json.loads(data)
+    cells = notebook["cells"]
+    fronts = [
+        n for n, cell in enumerate(cells) if cell["metadata"].get("fourrounds", {}).get("role") == "front"
+    ]
+    cells.insert(fronts[-1] + 1 if fronts else 0, _desk_cell("desk-clock", CLOCK, problem))
+    cells.append(_desk_cell("desk-submit", SUBMIT, problem))
+    return json.dumps(notebook, indent=1, ensure_ascii=False).encode() + b"\n"
+
+
+def _desk_cell(name: str, source: str, problem: Problem) -> dict[str, Any]:
+    return {
+        "cell_type": "code",
+        "execution_count": None,
+        "id": name,
+        "metadata": {
+            "deletable": False,
+            "editable": False,
+            "fourrounds": {"role": "desk"},
+            "tags": ["nbval-skip"],
+        },
+        "outputs": [],
+        "source": source.format(slug=problem.slug),
+    }
 
 
 def told(started: Started, problem: Problem) -> list[str]:

@@ -208,6 +208,13 @@ def _grade_id(raw: dict[str, Any]) -> str | None:
     return unicodedata.normalize("NFC", grade_id) if isinstance(grade_id, str) else None
 
 
+def _is_desk(raw: dict[str, Any]) -> bool:
+    """Whether it is a cell that the desk put into a learner's copy: a clock, a button. It is no answer."""
+    metadata = raw.get("metadata")
+    mine = metadata.get("fourrounds") if isinstance(metadata, dict) else None
+    return isinstance(mine, dict) and mine.get("role") == "desk"
+
+
 def _attachments(raw: dict[str, Any]) -> dict[str, Any] | None:
     """Pasted pictures of a written answer: PNG and JPEG, within reason."""
     found = raw.get("attachments")
@@ -245,6 +252,8 @@ def _assemble(problem: Problem, cells: list[dict[str, Any]]) -> Submission:
                 # The learner's own cells stay behind the source's cell that they stood behind.
                 anchor = grade_id
             seen.append(grade_id)
+            continue
+        if _is_desk(raw):
             continue
         kind = raw.get("cell_type")
         source = _source(raw)
