@@ -53,7 +53,7 @@ class Panel(anywidget.AnyWidget):
         """Show the present face, with a line below it."""
         self.face = {**self.drawn(), **({"status": status, "error": error} if status else {})}
 
-    def open(self, path: Path) -> None:
+    def show_file(self, path: Path) -> None:
         """Open a file in JupyterLab."""
         try:
             name = path.relative_to(self._root).as_posix()

@@ -139,7 +139,7 @@ class SubmitPanel(Panel):
         if not path.is_file():
             raise DeskError(f"{path} is not built yet: run `fourrounds build {self._problem.slug}`.")
         self._clocks.do(self._problem.slug, Do.DEBRIEF, saved_at=saved_at(self._path))
-        self.open(path)
+        self.show_file(path)
         return f"The debrief is open: {path.name} in solutions/."
 
     @property

@@ -92,6 +92,7 @@ function render({ model, el }) {
     const message = { do: button.do, root: serverRoot() };
     if (button.value !== undefined) message.value = button.value;
     if (button.ask) message.value = typed;
+    typed = "";
     if (button.save) {
       status.textContent = "Saving the notebook ...";
       message.page = await saved(el);
