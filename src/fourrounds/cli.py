@@ -218,7 +218,7 @@ def replay(
     can paste into your notebook load it.
     """
     from fourrounds.desk import replay as replays
-    from fourrounds.desk.work import DeskError
+    from fourrounds.desk.errors import DeskError
 
     layout = _layout()
     problem, work, name = _find(layout, slug, notebook, answers, user)
@@ -518,7 +518,7 @@ def _print(*lines: str) -> None:
 def _words(error: Exception) -> str | None:
     """What to tell about an error that can be foreseen; None for any other, which is a bug."""
     from fourrounds.course.errors import CourseError
-    from fourrounds.desk.work import DeskError
+    from fourrounds.desk.errors import DeskError
     from fourrounds.examiner.layout import LayoutError
     from fourrounds.examiner.problem import ProblemError
     from fourrounds.runbank import BankError

@@ -10,6 +10,8 @@ from typing import Any
 ASSIGNMENT = "round1_implement"
 SLUG = "softmax"
 LEARNER = "ada"
+EXAMINED = 4.0
+"""The points of ``softmax`` that the examiner gives; one more is a person's."""
 
 RIGHT = """
 import numpy as np

@@ -14,8 +14,8 @@ import pytest
 
 from fourrounds.desk.attempts import Attempt, Attempts, Judged
 from fourrounds.desk.clock import Sitting
+from fourrounds.desk.errors import DeskError
 from fourrounds.desk.store import SCHEMA, Store
-from fourrounds.desk.work import DeskError
 
 CELL: dict[str, Any] = {
     "grade_id": "test_a",

@@ -12,7 +12,7 @@ from desk_course import ALL_AXES, RIGHT, SLUG, Ran
 from fourrounds import desk
 from fourrounds.answers.wire import Handle
 from fourrounds.desk import replay
-from fourrounds.desk.work import DeskError
+from fourrounds.desk.errors import DeskError
 from fourrounds.examiner.layout import Layout
 from fourrounds.examiner.report import Call
 

@@ -22,8 +22,8 @@ from fourrounds.course.starter import starter
 from fourrounds.desk import review_text, reviewing
 from fourrounds.desk import store as stored
 from fourrounds.desk.attempts import Attempt, Attempts
+from fourrounds.desk.errors import DeskError
 from fourrounds.desk.examine import sha256_of
-from fourrounds.desk.work import DeskError
 from fourrounds.examiner.layout import Layout
 from fourrounds.examiner.problem import Problem
 from fourrounds.examiner.report import CellReport, Report

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fourrounds.desk import work
-from fourrounds.desk.work import DeskError
+from fourrounds.desk.errors import DeskError
 from fourrounds.examiner.layout import Layout
 
 WORK = b'{"cells": ["an hour of work"]}'

@@ -5,7 +5,7 @@ In a notebook: ``from fourrounds import desk``, then ``desk.problems()``, ``desk
 ``desk.clock("attention")`` at its top and ``desk.submit("attention")`` at its end.
 """
 
+from fourrounds.desk.errors import DeskError
 from fourrounds.desk.notebook import clock, failing_input, grade, problems, review, start, submit
-from fourrounds.desk.work import DeskError
 
 __all__ = ["DeskError", "clock", "failing_input", "grade", "problems", "review", "start", "submit"]

@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 
-from fourrounds.desk.work import DeskError
+from fourrounds.desk.errors import DeskError
 from fourrounds.examiner.layout import Layout
 
 

@@ -103,6 +103,11 @@ class Clock:
         return self.phase != "before"
 
     @property
+    def kept(self) -> Sitting | None:
+        """What is kept with an attempt; None where there is nothing to tell."""
+        return self.sitting if self.started or self.sitting.after_debrief else None
+
+    @property
     def seconds_left(self) -> float:
         """Until the minutes are up, the added ones among them; negative when they are."""
         return 60 * (self.sitting.minutes + self.sitting.extended) - self.sitting.seconds
@@ -197,6 +202,11 @@ class Clocks:
                     "INSERT INTO moments (user, problem, at, kind, value) VALUES (?, ?, ?, ?, ?)",
                     (self._user, problem, at.isoformat(), kind, number),
                 )
+
+    def begin_anew(self, problem: str) -> None:
+        """A fresh copy begins a sitting of its own, if there was one before."""
+        if self.moments(problem):
+            self.do(problem, Do.FRESH)
 
     def alive(self, problem: str, now: datetime | None = None, saved_at: datetime | None = None) -> None:
         """Keep a sign of life. One that comes after the clock was left does not start it again."""

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 from fourrounds.desk import store
 from fourrounds.desk.attempts import Attempt, Attempts, Judged
 from fourrounds.desk.clock import Clocks, Sitting
+from fourrounds.desk.errors import DeskError
 from fourrounds.desk.reviewing import carry
-from fourrounds.desk.work import DeskError, work_path
+from fourrounds.desk.work import work_path
 from fourrounds.examiner.layout import Layout
 from fourrounds.examiner.problem import Problem
 
@@ -116,8 +117,7 @@ def examine(
     sitting = None
     if record and not work.option:
         with suppress(DeskError):  # the verdict stands without the time; that nothing is kept is told below
-            clock = Clocks(store.of(layout), user).read(problem.slug, problem.minutes)
-            sitting = clock.sitting if clock.started else None
+            sitting = Clocks(store.of(layout), user).read(problem.slug, problem.minutes).kept
     ran = run(problem, work, seed=seed, keep_calls=keep_calls, say=say)
     if not record:
         return Graded(ran.report, work)

@@ -24,8 +24,8 @@ from filelock import FileLock, Timeout
 from fourrounds.desk import store
 from fourrounds.desk.attempts import Attempt, Attempts
 from fourrounds.desk.clock import Sitting
+from fourrounds.desk.errors import DeskError
 from fourrounds.desk.reviewing import carry
-from fourrounds.desk.work import DeskError
 from fourrounds.examiner.layout import Layout
 
 MAX_TRIES = 3

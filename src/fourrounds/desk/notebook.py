@@ -17,10 +17,10 @@ from fourrounds.desk import catalogue, report, review_text, reviewing, store, wo
 from fourrounds.desk.apart import run_apart
 from fourrounds.desk.attempts import Attempts
 from fourrounds.desk.clock_panel import ClockPanel
+from fourrounds.desk.errors import DeskError
 from fourrounds.desk.replay import Replay, load
 from fourrounds.desk.review_page import html_review
 from fourrounds.desk.submit_panel import SubmitPanel
-from fourrounds.desk.work import DeskError
 from fourrounds.examiner.layout import Layout, LayoutError, find_root
 from fourrounds.examiner.problem import Problem, ProblemError
 from fourrounds.examiner.wall import Kind

@@ -13,12 +13,14 @@ from typing import Any
 import anywidget
 import traitlets
 
+from fourrounds.desk.errors import DeskError
 from fourrounds.desk.handing_in import Screen
-from fourrounds.desk.work import DeskError
 from fourrounds.examiner.layout import LayoutError
 from fourrounds.examiner.problem import ProblemError
 
 PAGE = Path(__file__).parent / "page"
+FORESEEN = (DeskError, LayoutError, ProblemError, OSError)
+"""Errors that are told in the panel; any other is a bug."""
 Face = dict[str, Any]
 
 
@@ -51,7 +53,11 @@ class Panel(anywidget.AnyWidget):
 
     def draw(self, status: str | None = None, *, error: bool = False) -> None:
         """Show the present face, with a line below it."""
-        self.face = {**self.drawn(), **({"status": status, "error": error} if status else {})}
+        try:
+            face = self.drawn()
+        except FORESEEN as foreseen:
+            face, status, error = {}, status if error else str(foreseen), True
+        self.face = {**face, **({"status": status, "error": error} if status else {})}
 
     def show_file(self, path: Path) -> None:
         """Open a file in JupyterLab."""
@@ -77,7 +83,7 @@ class Panel(anywidget.AnyWidget):
             return
         try:
             status = action(content)
-        except (DeskError, LayoutError, ProblemError, OSError) as error:
+        except FORESEEN as error:
             self.draw(str(error), error=True)
         else:
             if content["do"] != "alive":

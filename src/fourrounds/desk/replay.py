@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fourrounds.desk.errors import DeskError
 from fourrounds.desk.report import plain
-from fourrounds.desk.work import DeskError
 from fourrounds.examiner.wall import Decoder, Encoder, Handle, Kind, WireError
 
 if TYPE_CHECKING:

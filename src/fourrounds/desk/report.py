@@ -215,7 +215,7 @@ def html_report(report: Mapping[str, Any], next_steps: Sequence[str]) -> str:
         rows.append(
             f"<tr><td {left}>{escape(plain(cell['group']))}</td>"
             f"<td {left}><span style='color:{colour}'>{sign} {escape(_verdict(cell))}</span></td>"
-            f"<td {left}>{_points(cell)}</td><td {left}>{words}</td></tr>"
+            f"<td {left}>{_points(cell)}{_bar(cell, colour)}</td><td {left}>{words}</td></tr>"
         )
     head = "".join(
         f"<th {left} scope='col'>{name}</th>" for name in ("Group", "Verdict", "Points", "Message")
@@ -229,6 +229,18 @@ def html_report(report: Mapping[str, Any], next_steps: Sequence[str]) -> str:
     return (
         f"<table><caption {left}>{escape(report['problem'])}</caption><thead><tr>{head}</tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table>{below}"
+    )
+
+
+def _bar(cell: Mapping[str, Any], colour: str) -> str:
+    """The points as a bar, under the figures that say the same."""
+    if cell["points"] is None or not cell["max_points"]:
+        return ""
+    share = min(max(cell["points"] / cell["max_points"], 0.0), 1.0)
+    thin = "height:6px;border-radius:3px"
+    return (
+        f"<div aria-hidden='true' style='{thin};width:72px;background:var(--jp-layout-color3, #ddd)'>"
+        f"<div style='{thin};width:{share:.0%};background:{colour}'></div></div>"
     )
 
 

@@ -7,9 +7,9 @@ import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from fourrounds.desk.attempts import Attempts
+from fourrounds.desk.errors import DeskError
 from fourrounds.desk.report import plain
 from fourrounds.desk.reviewing import WORDS, Part, Review, judge
-from fourrounds.desk.work import DeskError
 from fourrounds.examiner.rubric import Sample
 
 WIDTH = 100

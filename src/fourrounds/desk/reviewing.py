@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from fourrounds.desk.attempts import Attempt, Attempts, Judged
-from fourrounds.desk.work import DeskError
+from fourrounds.desk.errors import DeskError
 from fourrounds.examiner.problem import Cell, Problem
 from fourrounds.examiner.rubric import Sample, written
 from fourrounds.examiner.wall import Kind

@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from fourrounds.desk.work import DeskError
+from fourrounds.desk.errors import DeskError
 from fourrounds.examiner.layout import Layout
 
 SCHEMA = 3

@@ -12,8 +12,9 @@ from fourrounds.desk.apart import run_apart
 from fourrounds.desk.attempts import Attempt, Attempts
 from fourrounds.desk.clock import Clocks, Do, told
 from fourrounds.desk.clock_panel import saved_at
+from fourrounds.desk.errors import DeskError
 from fourrounds.desk.panel import Face, Panel
-from fourrounds.desk.work import DeskError, work_path
+from fourrounds.desk.work import work_path
 from fourrounds.examiner.layout import Layout
 from fourrounds.examiner.problem import Problem
 
@@ -83,8 +84,7 @@ class SubmitPanel(Panel):
         self._path = screen.path
         slug = self._problem.slug
         clock = self._clocks.read(slug, self._problem.minutes, saved_at=saved_at(screen.path))
-        sitting = clock.sitting if clock.started else None
-        number = handing_in.hand_in(self._layout, self._user, slug, screen.path, data, predicted, sitting)
+        number = handing_in.hand_in(self._layout, self._user, slug, screen.path, data, predicted, clock.kept)
         return self._grade(number)
 
     def _predicted(self, typed: object) -> float | None:
@@ -122,7 +122,7 @@ class SubmitPanel(Panel):
 
     def _ended(self, attempt: Attempt) -> str:
         said = []
-        if attempt.sitting is not None:
+        if attempt.sitting is not None and attempt.sitting.seconds:
             late = "" if attempt.sitting.in_time else f", and the interview gives {self._problem.minutes}"
             said.append(f"Time used: {told(attempt.sitting.seconds)}{late}.")
         if attempt.predicted is not None:

@@ -15,6 +15,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from fourrounds.desk import store
+from fourrounds.desk.clock import Clocks
+from fourrounds.desk.errors import DeskError
 from fourrounds.examiner.layout import Layout
 from fourrounds.examiner.problem import Problem
 
@@ -30,14 +33,6 @@ from fourrounds import desk
 desk.submit("{slug}")"""
 # nbgrader takes the folder's name as the student's id and as a glob: no character of a pattern may be in it.
 _USER = re.compile(r"\w[\w.@ -]{0,98}\w|\w")
-
-
-class DeskError(Exception):
-    """Something that the learner can put right. The message says what to do."""
-
-    def _render_traceback_(self) -> list[str]:
-        """IPython shows this instead of a stack: the reader needs the message, not our frames."""
-        return [str(self)]
 
 
 def user_name(given: str | None = None) -> str:
@@ -110,6 +105,7 @@ def start(layout: Layout, problem: Problem, user: str, *, again: bool = False) -
             return Started(problem.slug, path, "kept", archived)
     finally:
         fresh.unlink(missing_ok=True)
+    Clocks(store.of(layout), user).begin_anew(problem.slug)
     return Started(problem.slug, path, "again" if archived else "started", archived)
 
 
