@@ -60,15 +60,32 @@ def test_a_name_that_html_and_urls_would_read_is_escaped(page: Path, monkeypatch
     assert "ada%20%40%20%C3%A9cole" in html
 
 
-def test_problems_shows_the_state_and_links_what_is_started(page: Path) -> None:
+def test_problems_shows_the_state(page: Path) -> None:
     before = desk.problems()
     assert "not started" in repr(before)
-    assert "href" not in before._repr_html_()
+    assert ">Start</button>" in before.face["html"]
     desk.start(SLUG)
-    after = desk.problems()._repr_html_()
-    assert link(after) == "../submitted/ada/round1_implement/softmax.ipynb"
+    after = desk.problems().face["html"]
+    assert ">Open</button>" in after
     assert "Round 1 · Implement the paper" in after
     assert "Bridle, 1990" in after
+
+
+def test_a_press_in_the_list_makes_the_copy_and_opens_it(page: Path, mine: Path, layout: Layout) -> None:
+    panel = desk.problems()
+    sent: list[object] = []
+    panel.send = lambda content, buffers=None: sent.append(content)  # type: ignore[method-assign]
+    press = {"do": "start", "value": SLUG, "root": str(layout.root)}
+    panel.hear(press)
+    assert sent == [{"open": "submitted/ada/round1_implement/softmax.ipynb"}]
+    assert ">Open</button>" in panel.face["html"]
+    mine.write_text("my work")
+    panel.hear(press)
+    assert mine.read_text() == "my work"
+    panel.hear({"do": "start", "value": "nothing", "root": str(layout.root)})
+    assert panel.face["error"]
+    panel.hear({**press, "root": "/elsewhere"})
+    assert "lies outside of what JupyterLab shows" in panel.face["status"]
 
 
 def test_grade_shows_the_verdict_and_keeps_the_attempt(page: Path, mine: Path, layout: Layout) -> None:

@@ -150,8 +150,8 @@ def rich_table(rows: Sequence[Row]) -> RenderableType:
     return table
 
 
-def html_table(rows: Sequence[Row], links: dict[str, str]) -> str:
-    """The list for a notebook; ``links`` are the addresses of the notebooks that are started, by slug."""
+def html_table(rows: Sequence[Row]) -> str:
+    """The list for a panel: in each row a button that starts the problem, or opens what is started."""
     left = "style='text-align:left;vertical-align:top'"
     columns = _columns(rows)
     body = []
@@ -159,8 +159,12 @@ def html_table(rows: Sequence[Row], links: dict[str, str]) -> str:
         body.append(f"<tr><th colspan='{len(columns)}' {left}>{escape(title)}</th></tr>")
         for row in members:
             cells = [escape(row.texts()[number]) for number in columns]
-            if row.problem.slug in links:
-                cells[0] = f"<a href='{escape(links[row.problem.slug])}'>{cells[0]}</a>"
+            slug = escape(row.problem.slug)
+            word = "Open" if row.path else "Start"
+            cells[0] += (
+                f"<br><button type='button' data-press='start' data-value='{slug}' "
+                f"aria-label='{word} {slug}'>{word}</button>"
+            )
             body.append("<tr>" + "".join(f"<td {left}>{cell}</td>" for cell in cells) + "</tr>")
     head = "".join(f"<th {left} scope='col'>{name}</th>" for name in (COLUMNS[i] for i in columns))
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from fourrounds.desk import catalogue, report, review_text, reviewing, store, work
+from fourrounds.desk import report, review_text, reviewing, store, work
 from fourrounds.desk.apart import run_apart
 from fourrounds.desk.attempts import Attempts
 from fourrounds.desk.clock_panel import ClockPanel
 from fourrounds.desk.errors import DeskError
+from fourrounds.desk.problems_panel import ProblemsPanel
 from fourrounds.desk.replay import Replay, load
 from fourrounds.desk.review_page import html_review
 from fourrounds.desk.submit_panel import SubmitPanel
@@ -79,25 +80,10 @@ def start(slug: str, *, again: bool = False) -> StartedLink:
     return StartedLink(started, work.told(started, problem))
 
 
-@dataclass(frozen=True)
-class Problems:
-    """The list of problems, as :func:`problems` returns it."""
-
-    rows: Sequence[catalogue.Row]
-
-    def __repr__(self) -> str:
-        return catalogue.text_table(self.rows)
-
-    def _repr_html_(self) -> str:
-        return catalogue.html_table(
-            self.rows, {row.problem.slug: _link(row.path) for row in self.rows if row.path}
-        )
-
-
 @_in_words()
-def problems() -> Problems:
-    """Every problem, and how far you are with it."""
-    return Problems(catalogue.catalogue(Layout(find_root())))
+def problems() -> ProblemsPanel:
+    """Every problem, how far you are with it, and a button that opens your copy."""
+    return ProblemsPanel(Layout(find_root()), work.user_name())
 
 
 @_in_words()

@@ -148,6 +148,9 @@ function render({ model, el }) {
     if (face.html) {
       const html = make("div", "fourrounds-html jp-RenderedHTMLCommon");
       html.innerHTML = face.html; // Python escapes whatever a learner's code could have made
+      for (const node of html.querySelectorAll("button[data-press]")) {
+        node.onclick = () => tell({ do: node.dataset.press, value: node.dataset.value });
+      }
       el.append(html);
     }
     const row = make("div", "fourrounds-row");

@@ -1,0 +1,280 @@
+"""A learner's way at the desk, in the browser: clock, wrong answer, named fault, full marks, debrief."""
+
+import json
+import os
+import re
+import signal
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from driving import Notebook, answer
+from playwright.sync_api import Page, expect
+from served import Course, Lab
+
+from fourrounds.desk.attempts import Attempt, Attempts
+from fourrounds.desk.clock import Clock, Clocks
+from fourrounds.desk.store import Store
+from fourrounds.examiner.problem import Problem, load_problem
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.needs("chromium")]
+
+SLUG = "attention"
+
+
+class Desk:
+    """A learner's copy in JupyterLab, and what the learner's file says about it."""
+
+    def __init__(self, course: Course, page: Page, slug: str = SLUG) -> None:
+        self.page = page
+        self.problem: Problem = load_problem(course.root / "source" / "round1_implement" / f"{slug}.ipynb")
+        self.path = course.root / "submitted" / course.learner / "round1_implement" / f"{slug}.ipynb"
+        self.store = Store(course.root / ".fourrounds" / "attempts.sqlite")
+        self.user = course.learner
+
+    def attempts(self) -> list[Attempt]:
+        return Attempts(self.store).of(self.user, self.problem.slug)
+
+    def clock(self) -> Clock:
+        return Clocks(self.store, self.user).read(self.problem.slug, self.problem.minutes)
+
+    def opened(self) -> Notebook:
+        """The notebook, when it is there and its kernel waits."""
+        expect(self.page.get_by_role("tab", name=self.path.name)).to_be_visible()
+        notebook = Notebook(self.page, self.path)
+        expect(notebook.panel.locator(".jp-Cell").first).to_be_attached()
+        notebook.ready()
+        return notebook
+
+    def press(self, notebook: Notebook, cell: str, button: str) -> None:
+        """Press a button with the keyboard, as a person does who uses no mouse."""
+        node = notebook.cell(cell).get_by_role("button", name=button)
+        node.focus()
+        node.press("Enter")
+
+    def submitted(self, notebook: Notebook, expected: str) -> Attempt:
+        """Predict and submit; the attempt, when the report stands there."""
+        before = len(self.attempts())
+        cell = notebook.cell("desk-submit")
+        cell.get_by_label("How many points do you expect?").fill(expected)
+        self.press(notebook, "desk-submit", "Submit")
+        expect(cell.get_by_role("status")).to_contain_text("You expected", timeout=120_000)
+        attempts = self.attempts()
+        assert len(attempts) == before + 1
+        return attempts[-1]
+
+
+@pytest.fixture
+def desk(course: Course, lab: Lab, page: Page) -> Desk:
+    """At the start page, with nothing done so far."""
+    page.goto(lab.url)
+    return Desk(course, page)
+
+
+def methods(notebook: Notebook) -> list[int]:
+    """The places of the cells of the method section."""
+    cells = json.loads(notebook.path.read_text())["cells"]
+    return [n for n, c in enumerate(cells) if c["metadata"].get("fourrounds", {}).get("role") == "method"]
+
+
+def test_from_the_start_page_to_the_debrief(desk: Desk, course: Course, shots: Path) -> None:
+    page, problem = desk.page, desk.problem
+    start = Notebook(page, course.root / "notebooks" / "00_start_here.ipynb")
+    start.ready()
+    start.run("problems")
+    start.cell("problems").get_by_role("button", name=f"Start {SLUG}").click()
+
+    # The clock: read, close the method section, and it is out of sight until it is opened again.
+    work = desk.opened()
+    work.run("desk-clock")
+    assert not desk.clock().started
+    places = methods(work)
+    method = [work.panel.locator(".jp-Cell").nth(place) for place in places]
+    desk.press(work, "desk-clock", "Start reading")
+    expect(work.cell("desk-clock").get_by_role("timer")).to_contain_text("reading")
+    assert desk.clock().phase == "reading"
+    page.screenshot(path=shots / "clock_reading.png")
+    desk.press(work, "desk-clock", "Close the method")
+    for cell in method:
+        expect(cell).to_be_hidden()
+    expect(work.cell("desk-clock")).to_contain_text("The method section is closed")
+    page.screenshot(path=shots / "clock_closed.png")
+    desk.press(work, "desk-clock", "Open the method")
+    for cell in method:
+        expect(cell).not_to_have_class(re.compile("lm-mod-hidden"))
+    desk.press(work, "desk-clock", "Close the method again")
+    expect(method[0]).to_be_hidden()
+    assert desk.clock().sitting.openings == 1
+
+    # A wrong answer, which is typed and not saved by the learner: the fault is named.
+    fault = next(fault for fault in problem.faults if fault.group == "normalisation")
+    work.write("attention-answer", fault.source)
+    work.write("multi-head-answer", answer(problem, "multi-head-answer"))
+    work.run("attention-setup", "desk-submit")
+    wrong = desk.submitted(work, "18")
+    assert fault.source.strip() in work.path.read_text().encode().decode("unicode_escape") or wrong.score
+    assert wrong.predicted == 18
+    assert wrong.score < problem.points
+    named = [cell for cell in wrong.report["cells"] if cell["fault"]]
+    assert named, wrong.report["cells"]
+    assert {cell["group"] for cell in named} == {"normalisation"}
+    report = work.cell("desk-submit").locator(".fourrounds-html")
+    for cell in wrong.report["cells"]:
+        expect(report).to_contain_text(cell["group"])
+        expect(report).to_contain_text(f"{cell['points']:g} / {cell['max_points']:g}")
+    expect(report).to_contain_text(named[0]["fault_says"])
+    for cell in problem.by_role("hidden", "truth"):  # no line of a hidden test is told
+        for line in (line.strip() for line in cell.source.splitlines()):
+            if len(line) > 24 and not line.startswith("#"):
+                assert line not in report.inner_text()
+    work.cell("desk-submit").scroll_into_view_if_needed()
+    page.set_viewport_size({"width": 1280, "height": 1200})
+    page.screenshot(path=shots / "fault_named.png")
+
+    # The right answer: full marks, and the clock stops.
+    work.write("attention-answer", answer(problem, "attention-answer"))
+    right = desk.submitted(work, f"{problem.points:g}")
+    assert (right.score, right.predicted) == (problem.points, problem.points)
+    assert right.sitting is not None
+    assert right.sitting.openings == 1
+    assert 0 < right.sitting.reading_seconds < right.sitting.seconds
+    assert not right.sitting.after_debrief
+    expect(report).to_contain_text("All of it passes")
+    assert not desk.clock().running
+    page.screenshot(path=shots / "full_marks.png")
+
+    # The debrief is the solution notebook, with the hidden tests in it.
+    desk.press(work, "desk-submit", "Open the debrief")
+    expect(page.get_by_role("tab", name=f"{SLUG}.ipynb")).to_have_count(2)
+    assert desk.clock().sitting.after_debrief
+
+    # The list on the start page knows.
+    page.get_by_role("tab", name="00_start_here.ipynb").click()
+    start.cell("problems").get_by_role("button", name="Look again").click()
+    expect(start.cell("problems")).to_contain_text(f"best {problem.points:g} of {problem.points:g}")
+
+
+def test_the_clock_goes_on_through_a_restart_of_the_kernel(desk: Desk, course: Course) -> None:
+    page = desk.page
+    desk.problem = load_problem(course.root / "source" / "round1_implement" / "rope.ipynb")
+    desk.path = desk.path.with_name("rope.ipynb")
+    course.run("fourrounds", "start", "rope")
+    page.goto(page.url.split("/lab/")[0] + f"/lab/tree/{desk.path.relative_to(course.root)}")
+    work = desk.opened()
+    work.run("desk-clock")
+    desk.press(work, "desk-clock", "I know the method")
+    expect(work.cell("desk-clock").get_by_role("timer")).to_contain_text("working")
+    page.wait_for_timeout(2000)
+    page.keyboard.press("Escape")
+    page.evaluate("jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+    expect(work.cell("desk-clock").locator(".jp-InputPrompt")).to_have_text("[1]:")
+    before = desk.clock().sitting.seconds
+    assert before >= 2
+    expect(work.cell("desk-clock").get_by_role("timer")).to_contain_text("working")
+    desk.press(work, "desk-clock", "Pause")  # the new kernel hears it
+    expect(work.cell("desk-clock").get_by_role("timer")).to_contain_text("paused")
+    clock = desk.clock()
+    assert not clock.running
+    assert clock.sitting.seconds >= before
+    page.wait_for_timeout(1500)
+    assert desk.clock().sitting.seconds == clock.sitting.seconds
+
+
+def test_what_is_submitted_is_what_is_on_the_screen(desk: Desk, course: Course) -> None:
+    """After a rename the new file is graded; what the server did not write is refused."""
+    page = desk.page
+    desk.problem = load_problem(course.root / "source" / "round1_implement" / "lora.ipynb")
+    desk.path = desk.path.with_name("lora.ipynb")
+    course.run("fourrounds", "start", "lora")
+    page.goto(page.url.split("/lab/")[0] + f"/lab/tree/{desk.path.relative_to(course.root)}")
+    work = desk.opened()
+    work.run("desk-submit")
+    new = desk.path.with_name("my lora.ipynb")
+    page.evaluate("name => jupyterapp.shell.currentWidget.context.rename(name)", new.name)
+    expect(page.get_by_role("tab", name=new.name)).to_be_visible()
+    first = desk.problem.by_role("answer")[0].grade_id
+    typed = "def typed_and_never_saved():\n    return 1"
+    work.write(first, typed)
+    attempt = desk.submitted(work, "0")
+    assert attempt.submission == str(new)
+    assert not desk.path.exists()
+    cells = json.loads(new.read_text())["cells"]
+    assert any("".join(cell["source"]) == typed for cell in cells)
+
+    # A page that says something else than the file holds: the server's answer is kept from being written.
+    def unsaved(route: Any) -> None:
+        if route.request.method == "PUT":
+            route.fulfill(status=200, json={**_model(new), "content": None})
+        else:
+            route.continue_()
+
+    page.route(re.compile(r"/api/contents/.*my%20lora"), unsaved)
+    work.write(first, typed + "  # and more")
+    desk.press(work, "desk-submit", "Submit")
+    expect(work.cell("desk-submit").get_by_role("status")).to_contain_text("Nothing was handed in")
+    assert len(desk.attempts()) == 1
+
+
+def _model(path: Path) -> dict[str, Any]:
+    """What the server says of a file that it has written."""
+    status = path.stat()
+    when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(status.st_mtime))
+    return {
+        "name": path.name,
+        "path": str(path),
+        "last_modified": when,
+        "created": when,
+        "content": None,
+        "format": None,
+        "mimetype": None,
+        "size": status.st_size,
+        "writable": True,
+        "type": "notebook",
+        "hash": None,
+        "hash_algorithm": None,
+    }
+
+
+def test_a_kernel_that_is_killed_while_it_grades_loses_no_attempt(desk: Desk, course: Course) -> None:
+    page = desk.page
+    desk.problem = load_problem(course.root / "source" / "round1_implement" / "bm25.ipynb")
+    desk.path = desk.path.with_name("bm25.ipynb")
+    course.run("fourrounds", "start", "bm25")
+    page.goto(page.url.split("/lab/")[0] + f"/lab/tree/{desk.path.relative_to(course.root)}")
+    work = desk.opened()
+    work.run("desk-submit")
+    desk.press(work, "desk-submit", "Submit")
+    deadline = time.monotonic() + 60
+    while not _rows(desk, "SELECT 1 FROM submissions WHERE problem = 'bm25'"):
+        assert time.monotonic() < deadline
+        page.wait_for_timeout(50)
+    (kernel,) = _kernels(desk.path)
+    os.kill(kernel.pid, signal.SIGKILL)
+    while not desk.attempts():  # the grader goes on without it
+        assert time.monotonic() < deadline + 60
+        page.wait_for_timeout(200)
+    assert len(_rows(desk, "SELECT 1 FROM submissions WHERE problem = 'bm25' AND attempt IS NOT NULL")) == 1
+
+
+def _rows(desk: Desk, query: str) -> list[Any]:
+    if not desk.store.path.exists():
+        return []
+    with sqlite3.connect(desk.store.path) as db:
+        return db.execute(query).fetchall()
+
+
+def _kernels(path: Path) -> list[psutil.Process]:
+    """The kernels of a notebook, which the server tells them."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        try:
+            if "ipykernel_launcher" in " ".join(process.info["cmdline"] or ()) and (
+                process.environ().get("JPY_SESSION_NAME", "").endswith(path.name)
+            ):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
