@@ -32,7 +32,7 @@ CHROMIUM_ARGUMENTS = [
 @pytest.fixture(scope="module")
 def course(tmp_path_factory: pytest.TempPathFactory) -> Course:
     root = tmp_path_factory.mktemp("course")
-    for folder in ("source", "release", "notebooks"):
+    for folder in ("source", "release", "solutions", "notebooks"):
         shutil.copytree(
             REPOSITORY / folder, root / folder, ignore=shutil.ignore_patterns(".ipynb_checkpoints")
         )

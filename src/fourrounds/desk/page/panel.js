@@ -197,8 +197,18 @@ function render({ model, el }) {
     }
   }
 
-  model.on("change:face", draw);
+  // What one panel did may change what another shows: a submission stops the clock.
+  const look = (event) => {
+    if (event.detail !== model && model.get("face").clock) model.send({ do: "alive", root: serverRoot() });
+  };
+  const changed = () => {
+    draw();
+    window.dispatchEvent(new CustomEvent("fourrounds", { detail: model }));
+  };
+
+  model.on("change:face", changed);
   model.on("msg:custom", onMessage);
+  window.addEventListener("fourrounds", look);
   draw();
   // Where the cell is drawn before it stands in the page, the notebook is found a moment later.
   requestAnimationFrame(draw);
@@ -238,7 +248,8 @@ function render({ model, el }) {
     timers.forEach(clearInterval);
     watched?.session.statusChanged.disconnect(onStatus);
     chip?.remove();
-    model.off("change:face", draw);
+    window.removeEventListener("fourrounds", look);
+    model.off("change:face", changed);
     model.off("msg:custom", onMessage);
   };
 }
