@@ -16,7 +16,7 @@ from playwright.sync_api import Page, expect
 from served import Course, Lab
 
 from fourrounds.desk.attempts import Attempt, Attempts
-from fourrounds.desk.clock import Clock, Clocks
+from fourrounds.desk.clocks import Clock, Clocks
 from fourrounds.desk.store import Store
 from fourrounds.examiner.problem import Problem, load_problem
 

@@ -344,7 +344,7 @@ def test_a_folder_that_cannot_be_written_is_named(
     def full(*args: object, **more: object) -> None:
         raise OSError(28, "No space left on device", "somewhere")
 
-    monkeypatch.setattr("shutil.copyfile", full)
+    monkeypatch.setattr("fourrounds.desk.work.with_desk", full)
     assert "somewhere: No space left on device" in refused(fourrounds("start", SLUG))
     assert not list(layout.submitted.glob("**/*.*"))
 

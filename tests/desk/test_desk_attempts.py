@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from fourrounds.desk.attempts import Attempt, Attempts, Judged
-from fourrounds.desk.clock import Sitting
+from fourrounds.desk.clocks import Sitting
 from fourrounds.desk.errors import DeskError
 from fourrounds.desk.store import SCHEMA, Store
 

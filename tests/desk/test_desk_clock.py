@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fourrounds.desk.clock import GRACE, Clocks, Do, Moment, Sitting, fold, told
+from fourrounds.desk.clocks import GRACE, Clocks, Do, Moment, Sitting, fold, told
 from fourrounds.desk.store import Store
 
 START = datetime(2026, 5, 4, 9, 0, tzinfo=UTC)

@@ -12,7 +12,7 @@ from desk_course import EXAMINED, LEARNER, RIGHT, SLUG, Ran, write_answer
 
 from fourrounds.desk import handing_in, store
 from fourrounds.desk.attempts import Attempts
-from fourrounds.desk.clock import Sitting
+from fourrounds.desk.clocks import Sitting
 from fourrounds.desk.errors import DeskError
 from fourrounds.desk.handing_in import Screen
 from fourrounds.examiner.layout import Layout

@@ -17,7 +17,7 @@ from desk_course import EXAMINED, LEARNER, RIGHT, SLUG, Ran, write_answer
 
 from fourrounds.desk import handing_in, store
 from fourrounds.desk.attempts import Attempts
-from fourrounds.desk.clock import Clocks, Do
+from fourrounds.desk.clocks import Clocks, Do
 from fourrounds.examiner.layout import Layout
 
 pytestmark = pytest.mark.slow

@@ -17,6 +17,13 @@ from fourrounds.desk.attempts import Attempts
 from fourrounds.examiner.layout import Layout
 
 
+def test_no_module_stands_in_the_way_of_a_function() -> None:
+    """Importing a module of the package gives the package an attribute of that name."""
+    modules = {path.stem for path in Path(desk.__file__).parent.glob("*.py")}
+    assert modules.isdisjoint(desk.__all__)
+    assert all(callable(getattr(desk, name)) for name in desk.__all__)
+
+
 def link(html: str) -> str:
     (address,) = re.findall(r"href='([^']*)'", html)
     return unquote(unescape(address))

@@ -10,8 +10,8 @@ from desk_course import ALL_AXES, EXAMINED, LEARNER, RIGHT, SLUG, Ran, write_ans
 
 from fourrounds.desk import handing_in, store
 from fourrounds.desk.attempts import Attempts
-from fourrounds.desk.clock import Clocks, Do
 from fourrounds.desk.clock_panel import ClockPanel
+from fourrounds.desk.clocks import Clocks, Do
 from fourrounds.desk.panel import Panel
 from fourrounds.desk.submit_panel import SubmitPanel
 from fourrounds.examiner.layout import Layout

@@ -12,6 +12,7 @@ import pytest
 from fourrounds.desk import work
 from fourrounds.desk.errors import DeskError
 from fourrounds.examiner.layout import Layout
+from fourrounds.examiner.problem import Problem
 
 WORK = b'{"cells": ["an hour of work"]}'
 
@@ -25,7 +26,9 @@ def archived(layout: Layout) -> list[bytes]:
 
 
 def released(layout: Layout) -> bytes:
-    return (layout.release / "round1_implement" / "softmax.ipynb").read_bytes()
+    """The learner's copy as it begins: the released notebook, with the desk's cells."""
+    data = (layout.release / "round1_implement" / "softmax.ipynb").read_bytes()
+    return work.with_desk(data, layout.problem("softmax"))
 
 
 def test_a_first_start_copies_the_released_notebook(layout: Layout, mine: Path) -> None:
@@ -47,13 +50,13 @@ def test_a_second_start_leaves_the_work_alone(layout: Layout, mine: Path) -> Non
 def test_a_notebook_that_appears_while_starting_is_work(
     layout: Layout, mine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    copy = shutil.copyfile
+    make = work.with_desk
 
-    def slow_copy(source: Path, target: Path) -> None:
-        copy(source, target)
+    def slow(data: bytes, problem: Problem) -> bytes:
         mine.write_bytes(WORK)
+        return make(data, problem)
 
-    monkeypatch.setattr(shutil, "copyfile", slow_copy)
+    monkeypatch.setattr(work, "with_desk", slow)
     assert start(layout).outcome == "kept"
     assert mine.read_bytes() == WORK
     assert os.listdir(mine.parent) == ["softmax.ipynb"]
@@ -134,12 +137,12 @@ def test_a_save_while_it_is_archived_to_another_disk_is_not_lost(
 
 
 KILLED = """
-import os, shutil, sys
+import os, sys
 from fourrounds.desk import work
 from fourrounds.examiner.layout import Layout, find_root
 
 module, name, when = sys.argv[1:]
-owner = {"os": os, "shutil": shutil}[module]
+owner = {"os": os, "work": work}[module]
 before = getattr(owner, name)
 
 def dies(*args, **kwargs):
@@ -154,7 +157,7 @@ work.start(layout, layout.problem("softmax"), "ada", again=True)
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("step", ["os.rename", "shutil.copyfile", "os.link"])
+@pytest.mark.parametrize("step", ["os.rename", "work.with_desk", "os.link"])
 def test_a_kill_at_any_step_of_again_loses_nothing(layout: Layout, mine: Path, step: str, when: str) -> None:
     start(layout)
     mine.write_bytes(WORK)

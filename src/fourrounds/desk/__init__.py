@@ -3,9 +3,23 @@
 In a notebook: ``from fourrounds import desk``, then ``desk.problems()``, ``desk.start("attention")`` and
 ``desk.grade("attention")``, and ``desk.review("low_rank")`` for what a person grades. A learner's copy holds
 ``desk.clock("attention")`` at its top and ``desk.submit("attention")`` at its end.
+
+What serves a notebook is imported when it is first asked for, so that the command line starts without it.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from fourrounds.desk.errors import DeskError
-from fourrounds.desk.notebook import clock, failing_input, grade, problems, review, start, submit
+
+if TYPE_CHECKING:
+    from fourrounds.desk.notebook import clock, failing_input, grade, problems, review, start, submit
 
 __all__ = ["DeskError", "clock", "failing_input", "grade", "problems", "review", "start", "submit"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from fourrounds.desk import notebook
+
+    return getattr(notebook, name)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from fourrounds.desk.clock import Sitting
+from fourrounds.desk.clocks import Sitting
 from fourrounds.desk.store import Store
 
 _COLUMNS = (

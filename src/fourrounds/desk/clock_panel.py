@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fourrounds.desk import store
-from fourrounds.desk.clock import Clock, Clocks, Do, told
+from fourrounds.desk.clocks import Clock, Clocks, Do, told
 from fourrounds.desk.panel import Face, Panel
 from fourrounds.examiner.layout import ASSIGNMENTS, Layout
 from fourrounds.examiner.problem import Problem

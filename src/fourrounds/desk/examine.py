@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from fourrounds.desk import store
 from fourrounds.desk.attempts import Attempt, Attempts, Judged
-from fourrounds.desk.clock import Clocks, Sitting
+from fourrounds.desk.clocks import Clocks, Sitting
 from fourrounds.desk.errors import DeskError
 from fourrounds.desk.reviewing import carry
 from fourrounds.desk.work import work_path

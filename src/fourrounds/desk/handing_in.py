@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 
 from fourrounds.desk import store
 from fourrounds.desk.attempts import Attempt, Attempts
-from fourrounds.desk.clock import Sitting
+from fourrounds.desk.clocks import Sitting
 from fourrounds.desk.errors import DeskError
 from fourrounds.desk.reviewing import carry
 from fourrounds.examiner.layout import Layout

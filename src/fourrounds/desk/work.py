@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fourrounds.desk import store
-from fourrounds.desk.clock import Clocks
+from fourrounds.desk.clocks import Clocks
 from fourrounds.desk.errors import DeskError
 from fourrounds.examiner.layout import Layout
 from fourrounds.examiner.problem import Problem
