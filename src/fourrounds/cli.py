@@ -85,6 +85,67 @@ def list_(as_json: Json = False, user: User = None) -> None:
         _stdout().print(rich_table(rows))
 
 
+@app.command("next")
+def next_(as_json: Json = False, user: User = None) -> None:
+    """Say what to do today: at most five things, each with why."""
+    from fourrounds.desk import today
+
+    tasks = today.today(_layout(), user)
+    if as_json:
+        print(json.dumps(today.json_rows(tasks)))
+    else:
+        _stdout().print(today.rich_table(tasks))
+
+
+@app.command()
+def progress(as_json: Json = False, user: User = None) -> None:
+    """Show your goals, what you passed, how ready you are, how well you guess, and your times."""
+    from fourrounds.desk.progress_page import json_object, of_learner, rich_parts
+
+    found = of_learner(_layout(), user)
+    if as_json:
+        print(json.dumps(json_object(found)))
+    else:
+        _stdout().print(*rich_parts(found), sep="\n")
+
+
+@app.command()
+def plan(
+    weeks: Annotated[int, typer.Option("--weeks", min=1, max=52, help="For how many weeks.")] = 8,
+    hours: Annotated[
+        float | None,
+        typer.Option(
+            "--hours-per-week",
+            metavar="H",
+            min=0.5,
+            max=168,
+            help="The hours of a week (else as many as the goals take).",
+        ),
+    ] = None,
+    markdown: Annotated[
+        Path | None, typer.Option("--markdown", metavar="FILE", help="Also write it as a list to tick off.")
+    ] = None,
+    as_json: Json = False,
+    user: User = None,
+) -> None:
+    """Write a schedule over all rounds towards the goals.
+
+    It takes into account what you have done. New problems, retries, the guide and mock interviews share the
+    hours; where the goals cannot be met, it says what it would take.
+    """
+    from fourrounds.desk import plan_text as shown
+    from fourrounds.desk.planning import for_learner, json_object
+
+    found = for_learner(_layout(), user, weeks=weeks, hours=hours)
+    if markdown is not None:
+        markdown.write_text(shown.markdown(found), encoding="utf-8")
+    if as_json:
+        print(json.dumps(json_object(found)))
+        return
+    _stdout().print(shown.rich_table(found))
+    _print(*shown.after(found), *([f"Wrote {markdown}"] if markdown else []))
+
+
 @app.command()
 def start(
     slug: Slug,

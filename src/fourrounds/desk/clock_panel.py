@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from fourrounds.desk import store
 from fourrounds.desk.clocks import Clock, Clocks, Do, told
 from fourrounds.desk.panel import Face, Panel
+from fourrounds.desk.work import saved_at
 from fourrounds.examiner.layout import ASSIGNMENTS, Layout
 from fourrounds.examiner.problem import Problem
 
@@ -19,14 +19,6 @@ MORE_MINUTES = 5
 def closed_book(problem: Problem) -> bool:
     """Whether the method section is closed while the answer is written, as it is in Round 1's interview."""
     return problem.assignment == ASSIGNMENTS[0] and bool(problem.by_role("method"))
-
-
-def saved_at(path: Path) -> datetime | None:
-    """When the notebook was saved last; None if it is not there."""
-    try:
-        return datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    except OSError:
-        return None
 
 
 class ClockPanel(Panel):

@@ -13,12 +13,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from fourrounds.desk import report, review_text, reviewing, store, work
+from fourrounds.desk import plan_text, report, review_text, reviewing, store, today, work
 from fourrounds.desk.apart import run_apart
 from fourrounds.desk.attempts import Attempts
 from fourrounds.desk.clock_panel import ClockPanel
 from fourrounds.desk.errors import DeskError
+from fourrounds.desk.planning import Plan, for_learner
 from fourrounds.desk.problems_panel import ProblemsPanel
+from fourrounds.desk.progress_page import Progress, of_learner
+from fourrounds.desk.progress_page import html as progress_html
+from fourrounds.desk.progress_page import lines as progress_lines
 from fourrounds.desk.replay import Replay, load
 from fourrounds.desk.review_page import html_review
 from fourrounds.desk.submit_panel import SubmitPanel
@@ -84,6 +88,70 @@ def start(slug: str, *, again: bool = False) -> StartedLink:
 def problems() -> ProblemsPanel:
     """Every problem, how far you are with it, and a button that opens your copy."""
     return ProblemsPanel(Layout(find_root()), work.user_name())
+
+
+def _links(tasks: Sequence[today.Task]) -> dict[str, str]:
+    return {task.title: _link(task.path) for task in tasks if task.path}
+
+
+@dataclass(frozen=True)
+class Today:
+    """What to do today, as :func:`next` returns it."""
+
+    tasks: Sequence[today.Task]
+
+    def __repr__(self) -> str:
+        return "\n".join(today.lines(self.tasks))
+
+    def _repr_html_(self) -> str:
+        return today.html(self.tasks, _links(self.tasks))
+
+
+@_in_words()
+def next() -> Today:
+    """What to do today: at most five things, each with why."""
+    return Today(today.today(Layout(find_root())))
+
+
+@dataclass(frozen=True)
+class ProgressPage:
+    """Your progress, as :func:`progress` returns it."""
+
+    found: Progress
+
+    def __repr__(self) -> str:
+        return "\n".join(progress_lines(self.found))
+
+    def _repr_html_(self) -> str:
+        return progress_html(self.found, _links(self.found.first))
+
+
+@_in_words()
+def progress() -> ProgressPage:
+    """Your goals, what you passed, how ready you are, how well you guess your points, and your times."""
+    return ProgressPage(of_learner(Layout(find_root())))
+
+
+@dataclass(frozen=True)
+class PlanPage:
+    """A schedule, as :func:`plan` returns it."""
+
+    found: Plan
+
+    def __repr__(self) -> str:
+        return "\n".join(plan_text.lines(self.found))
+
+    def _repr_html_(self) -> str:
+        return plan_text.html(self.found)
+
+
+@_in_words()
+def plan(weeks: int = 8, hours_per_week: float | None = None) -> PlanPage:
+    """A schedule over all rounds towards the goals, from what you have done so far.
+
+    Without ``hours_per_week`` it takes as many hours as the goals need.
+    """
+    return PlanPage(for_learner(Layout(find_root()), weeks=weeks, hours=hours_per_week))
 
 
 @_in_words()

@@ -10,11 +10,10 @@ from typing import Any
 from fourrounds.desk import handing_in, report, store
 from fourrounds.desk.apart import run_apart
 from fourrounds.desk.attempts import Attempt, Attempts
-from fourrounds.desk.clock_panel import saved_at
 from fourrounds.desk.clocks import Clocks, Do, told
 from fourrounds.desk.errors import DeskError
 from fourrounds.desk.panel import Face, Panel
-from fourrounds.desk.work import work_path
+from fourrounds.desk.work import saved_at, work_path
 from fourrounds.examiner.layout import Layout
 from fourrounds.examiner.problem import Problem
 

@@ -11,7 +11,7 @@ import re
 import shutil
 import tempfile
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -61,6 +61,14 @@ def work_path(layout: Layout, problem: Problem, user: str) -> Path:
 
 def release_path(layout: Layout, problem: Problem) -> Path:
     return layout.release / problem.assignment / f"{problem.slug}.ipynb"
+
+
+def saved_at(path: Path) -> datetime | None:
+    """When the notebook was saved last; None if it is not there."""
+    try:
+        return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    except OSError:
+        return None
 
 
 @dataclass(frozen=True)
