@@ -1,4 +1,4 @@
-"""The truth of modality_gap against loops, enumeration, quadrature and linear programmes, and the numbers that it prints."""
+"""The truth of modality_gap against loops, enumeration and linear programmes, and the numbers it prints."""
 
 from __future__ import annotations
 
@@ -254,7 +254,7 @@ def test_a_constant_bonus_drops_out_however_large_it_is() -> None:
 
 
 def test_the_cone_of_the_text() -> None:
-    """Eq. 1 against its definition, an expectation over two normals, and the two cosines that the text names."""
+    """Eq. 1 against its definition, an expectation over two normals, and the cosines that the text names."""
     c, cosines = 0.0, []
     for _ in range(8):
         c = (np.sqrt(1 - c * c) + (np.pi - np.arccos(c)) * c) / np.pi
@@ -330,8 +330,8 @@ def test_offset_and_halves_do_what_they_say() -> None:
 
 
 def test_the_drawing_is_what_the_text_says() -> None:
-    q, d, q_kind, d_kind, relevant, sample, sample_kind = TRUTH.draw({}, np.random.default_rng(13))
-    assert q.shape == (80, 64) and d.shape == (240, 64) and sample.shape == (200, 64)
+    q, d, _, _, relevant, sample, sample_kind = TRUTH.draw({}, np.random.default_rng(13))
+    assert (q.shape, d.shape, sample.shape) == ((80, 64), (240, 64), (200, 64))
     assert (relevant.sum(axis=1) == 6).all()
     assert (relevant.sum(axis=0) == 2).all()
     assert np.allclose(np.linalg.norm(np.concatenate([q, d, sample]), axis=1), 1)
@@ -459,7 +459,8 @@ def test_the_table_by_nature() -> None:
 
 
 def test_other_numbers_of_the_text() -> None:
-    assert 0.5 * 0.82**2 == pytest.approx(0.34, abs=0.005)
+    bonus = 0.5 * 0.82**2
+    assert bonus == pytest.approx(0.34, abs=0.005)
     assert mean_recall({}) == pytest.approx(0.51, abs=0.006)
     assert measured({})["crossed"].mean() == pytest.approx(0.97, abs=0.006)
     assert mean_recall({"removed": 1.0}) > 0.995
@@ -495,7 +496,9 @@ def test_the_bonus_and_the_margin_of_the_default() -> None:
     assert np.mean(gaps) == pytest.approx(0.81, abs=0.01)
     assert np.mean(bonuses, axis=0) == pytest.approx([0.32, 0.116, 0.0], abs=0.01)
     assert np.mean(spread, axis=0) == pytest.approx([0.32, 0.17, 0.45], abs=0.02)
-    assert np.mean(np.array(margins) > 0, axis=0) == pytest.approx([0.0, 0.9], abs=0.06)
+    holds = np.mean(np.array(margins) > 0, axis=0)
+    assert holds[0] == 0
+    assert 0.9 < holds[1] < 1
 
 
 def test_the_experiment_and_its_naive_forms() -> None:
