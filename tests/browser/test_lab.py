@@ -7,6 +7,8 @@ from driving import Notebook, answer, errors, leaves, printed
 from playwright.sync_api import Page, expect
 from served import Course, Lab
 
+from fourrounds.desk.attempts import Attempts
+from fourrounds.desk.store import Store
 from fourrounds.examiner.problem import load_problem
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.needs("chromium")]
@@ -23,17 +25,16 @@ def test_a_learner_works_the_problem_and_is_graded(course: Course, lab: Lab, pag
     page.on("request", lambda request: strangers.append(request.url) if leaves(request.url, lab) else None)
     problem = load_problem(course.root / "source" / "round1_implement" / "attention.ipynb")
 
-    # The start page makes the learner's copy and links to it.
+    # The start page makes the learner's copy and opens it.
     page.goto(lab.url)
     start = Notebook(page, course.root / "notebooks" / "00_start_here.ipynb")
     start.ready()
-    start.run("problems", "start-attention")
+    start.run("problems", "today")
     expect(start.cell("problems")).to_contain_text(problem.title)
     page.screenshot(path=shots / "start_page.png")
-    link = start.cell("start-attention").get_by_role("link", name="open attention.ipynb")
+    start.cell("problems").get_by_role("button", name="Start attention").click()
+    expect(page.get_by_role("tab", name="attention.ipynb")).to_be_visible()
     path = course.root / "submitted" / course.learner / "round1_implement" / "attention.ipynb"
-    assert path.is_file()
-    link.click()
 
     # A wrong answer: the provided test says what is wrong, and with which input.
     work = Notebook(page, path)
@@ -62,11 +63,14 @@ def test_a_learner_works_the_problem_and_is_graded(course: Course, lab: Lab, pag
     work.cell(tests[-1]).evaluate("cell => cell.scrollIntoView({block: 'start'})")
     page.screenshot(path=shots / "attention_in_lab.png")
 
-    # The verdict on what was saved.
-    page.get_by_role("tab", name="00_start_here.ipynb").click()
-    start.run("grade-attention")
-    start.cell("grade-attention").scroll_into_view_if_needed()
-    page.screenshot(path=shots / "graded.png")
-    expect(start.cell("grade-attention")).to_contain_text(f"{problem.points:g} of {problem.points:g}")
+    # The verdict, from the last cell.
+    work.run("desk-submit")
+    work.cell("desk-submit").get_by_role("button", name="Submit").click()
+    expect(work.cell("desk-submit")).to_contain_text(
+        f"{problem.points:g} of {problem.points:g} points", timeout=120_000
+    )
+    (attempt,) = Attempts(Store(course.root / ".fourrounds" / "attempts.sqlite")).of(course.learner)
+    assert attempt.score == problem.points
 
+    # The list, the clock and the button are drawn without anything from elsewhere.
     assert strangers == []
