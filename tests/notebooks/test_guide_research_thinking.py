@@ -118,7 +118,7 @@ def in_sight(pairs: int) -> np.ndarray:
 
 
 def test_what_a_window_can_see() -> None:
-    scores, guessed = {}, 1 / 16
+    scores, wider, guessed = {}, [], 1 / 16
     for pairs in (4, 8, 16):
         # By enumeration: question j stands at 2 * pairs + j and sees the eight tokens that end there.
         seen = [
@@ -131,13 +131,14 @@ def test_what_a_window_can_see() -> None:
             100 * tuned("recall", mixer="window", pairs=pairs, width=w).test.mean() for w in (8, 16, 32)
         ]
         assert max(abs(score - scores[pairs]) for score in by_width) < 2.25
-        assert 0.95 < by_width[2] - by_width[0] < 1.55  # "1.0 to 1.5 points"
+        wider.append(by_width[2] - by_width[0])
     at_16 = [100 * tuned("recall", mixer="window", pairs=pairs).test.mean() for pairs in (4, 8, 16)]
     says(
         "Predicted {:.1f}, {:.1f} and {:.1f};".format(*scores.values()),
         "measured at width 16: {:.1f}, {:.1f} and {:.1f}.".format(*at_16),
         "{:.1f}, {:.1f}, {:.1f} written down first".format(*scores.values()),
         f"that predicts {scores[8]:.0f}%, falling to chance",
+        f"four times the width gives {min(wider):.1f} to {max(wider):.1f} points.",
         f"loses {100 * tuned('recall').test.mean() - at_16[1]:.0f} points in recall",
     )
 
@@ -231,6 +232,11 @@ def test_the_newest_methods_and_the_plain_ones() -> None:
     methods = list(CHAPTER.names["METHODS"])
     assert sum(gain[name].low <= 0 for name in methods) == 5
     assert len(methods) == 8
+    more = (
+        family.complete(CHAPTER.names["PLAIN"]["3 x the images"])["train_size"]
+        - family.reference["train_size"]
+    )
+    says(f"then labels {more} more images", f"{more} labels have a price")
     best = max(gain[name].mean for name in methods)
     years = [year for year, _ in CHAPTER.names["METHODS"].values()]
     assert years == sorted(years, reverse=True)
@@ -427,14 +433,23 @@ def bet(returned: str) -> str:
         (
             "verdict",
             verdict("mean - half >= smallest", "mean + half < smallest"),
-            "Right: 2 shown, 6 refuted, 1",
+            "Right. For two points: 2 shown, 6 refuted, 1 open.",
         ),
         ("verdict", verdict("mean - half > 0", "mean + half < 0"), "Zero is not the question"),
-        ("verdict", verdict("mean >= smallest", "True"), "150 labels: +1.4 to +2.6 points. You say shown"),
+        (
+            "verdict",
+            verdict("mean >= smallest", "mean + half < smallest"),
+            "+1.4 to +2.6 points, smallest 2. You say shown",
+        ),
         (
             "verdict",
             verdict("mean + half < smallest", "mean - half >= smallest"),
             "Where is the whole interval",
+        ),
+        (
+            "verdict",
+            verdict("mean - half >= smallest", "mean < smallest"),
+            "+2.7 to +4.7 points, smallest 4.",
         ),
         ("verdict", "def verdict(gains, smallest):\n    return gains.mean() > smallest", "return 'shown'"),
         ("posterior", posterior("prior * a / (prior * a + (1 - prior) * b)"), "Right. From 38%"),
