@@ -136,7 +136,7 @@ def test_what_a_window_can_see() -> None:
     says(
         "Predicted {:.1f}, {:.1f} and {:.1f};".format(*scores.values()),
         "measured at width 16: {:.1f}, {:.1f} and {:.1f}.".format(*at_16),
-        "{:.1f}, {:.1f}, {:.1f} written down first".format(*scores.values()),
+        "{:.1f}, {:.1f}, {:.1f} from the task alone".format(*scores.values()),
         f"that predicts {scores[8]:.0f}%, falling to chance",
         f"four times the width gives {min(wider):.1f} to {max(wider):.1f} points.",
         f"loses {100 * tuned('recall').test.mean() - at_16[1]:.0f} points in recall",
