@@ -18,6 +18,7 @@ from fourrounds.proposal import (
     Stage,
     plain,
 )
+from fourrounds.proposal.received import received
 from support.proposal_keys import EXPERIMENT, MODEL, PILOT, PLAN
 
 
@@ -73,5 +74,6 @@ def test_plain_data_hold_no_object() -> None:
             walk(one)
 
     walk(plain(MODEL))
-    with pytest.raises(ProposalError, match="plain takes a Proposal"):
-        plain(MODEL.plan)  # type: ignore[arg-type]
+    for other in (MODEL.plan, plain(MODEL), received(plain(MODEL))):
+        with pytest.raises(ProposalError, match=rf"plain takes what .* and not {type(other).__name__}"):
+            plain(other)  # type: ignore[arg-type]

@@ -12,8 +12,8 @@ import pytest
 
 from fourrounds.proposal import ProposalError, plain
 from fourrounds.proposal.key import KeyFault
-from fourrounds.proposal.score import WEIGHTS, Score, bills, score
-from fourrounds.proposal.system import Parameter
+from fourrounds.proposal.score import WEIGHTS, Part, Score, bills, score
+from fourrounds.proposal.system import Parameter, Setting
 from support.proposal_keys import MODEL, PLAN, key
 
 KEY = key()
@@ -164,6 +164,54 @@ def test_an_assumption_counts_if_the_solution_hangs_on_it(
     found = scored(apply)
     assert found.parts["assumptions"].share == pytest.approx(share)
     assert says in told(found, "assumptions")
+
+
+@pytest.mark.parametrize(
+    ("solution", "lacks"),
+    [
+        ({"capacity": 500}, "room of ten times the load"),
+        ({"capacity": 5000}, "a bill of at most 4000"),
+    ],
+)
+def test_what_a_solution_lacks_is_told_in_the_words_of_the_demand(
+    solution: dict[str, float], lacks: str
+) -> None:
+    def demands(setting: Setting) -> dict[str, bool]:
+        return {
+            "room of ten times the load": setting["load"] <= 0.1 * setting["capacity"],
+            "a bill of at most 4000": setting["capacity"] <= 4000,
+        }
+
+    data = copy.deepcopy(PLAIN)
+    data["solution"] = solution
+    found = score(data, key(meets=demands), draws=20, sims=100)
+    assert found.parts["assumptions"] == Part(
+        0.0, (f"the job is not done in your solution, which lacks {lacks}, so nothing is assumed by it",)
+    )
+
+
+def test_demands_are_met_one_by_one_or_all_at_once() -> None:
+    setting = KEY.complete({})
+    both = key(meets=lambda _: {"a": np.True_, "b": True})
+    assert both.done(setting)
+    assert both.demands(setting) == {"a": True, "b": True}
+    assert not key(meets=lambda _: {"a": True, "b": np.False_}).done(setting)
+    neither = score(PLAIN, key(meets=lambda _: {"a": False, "b": False}), draws=20, sims=100)
+    assert "which lacks a and b," in told(neither, "assumptions")
+    for one in (True, False):
+        whole = key(meets=lambda _, one=one: one)
+        assert whole.done(setting) is one
+        assert whole.demands(setting) == {"": one}
+    with pytest.raises(KeyFault, match="at least one demand"):
+        key(meets=lambda _: {}).done(setting)
+
+
+def test_a_solution_hangs_on_what_breaks_one_of_its_demands() -> None:
+    def demands(setting: Setting) -> dict[str, bool]:
+        return {"room": True, "little noise": setting["noise"] <= 1.0, "no heat": setting["heat"] <= 2.0}
+
+    found = score(PLAIN, key(meets=demands), draws=20, sims=100)
+    assert found.parts["assumptions"].share == 1.0
 
 
 def test_the_experiment_is_scored_as_a_design() -> None:

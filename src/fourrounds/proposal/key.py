@@ -34,7 +34,8 @@ class Key:
 
     ``problem`` is the bibliography's slug of the problem; ``parameters`` and ``metrics`` are those that the
     notebook tells. ``system`` is the failing one and ``control`` the same without the failure's cause.
-    ``meets`` says whether the job is done in a setting. ``experiment`` is a key of
+    ``meets`` says what of the job is done in a complete setting: for each demand, in words that follow
+    "it lacks", whether it is met, or one bool for all. ``experiment`` is a key of
     :mod:`fourrounds.design.key`, whose budget is the whole plan's. Raises :class:`KeyFault`.
     """
 
@@ -43,7 +44,7 @@ class Key:
     metrics: Mapping[str, Measured]
     system: System
     control: System
-    meets: Callable[[Setting], bool]
+    meets: Callable[[Setting], Mapping[str, bool] | bool]
     experiment: DesignKey
 
     def __post_init__(self) -> None:
@@ -60,3 +61,20 @@ class Key:
     def complete(self, setting: Setting) -> dict[str, Any]:
         """The setting with the defaults of what it leaves out (:func:`.system.complete`)."""
         return complete(self.parameters, setting)
+
+    def demands(self, setting: Setting) -> dict[str, bool]:
+        """The demands of the job, in the key's words, and whether each is met in a complete setting.
+
+        A key that gives one bool has one demand, without words. Raises :class:`KeyFault` for none at all,
+        which anything would meet.
+        """
+        found = self.meets(setting)
+        if not isinstance(found, Mapping):
+            return {"": bool(found)}
+        if not found:
+            raise KeyFault("a job makes at least one demand")
+        return {words: bool(met) for words, met in found.items()}
+
+    def done(self, setting: Setting) -> bool:
+        """Whether the job is done in a complete setting: every demand is met."""
+        return all(self.demands(setting).values())

@@ -237,7 +237,11 @@ class Proposal:
 def plain(proposal: Proposal) -> dict[str, Any]:
     """The proposal as dicts, lists, strings and numbers, which can cross a wall or be written as JSON."""
     if not isinstance(proposal, Proposal):
-        raise ProposalError(f"plain takes a Proposal(...), not {type(proposal).__name__}")
+        # What is plain already, or was received, is the likeliest to be tried.
+        raise ProposalError(
+            f"plain takes what Proposal(...) gives, before it is plain or received, and not "
+            f"{type(proposal).__name__}"
+        )
     found = _plain(proposal)
     assert isinstance(found, dict)
     return found

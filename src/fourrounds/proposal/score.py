@@ -198,8 +198,11 @@ def _assumptions(found: Received, key: Key) -> Part:
         solution = solved(key.parameters, found.solution)
     except ProposalError as error:
         return Part(0.0, (str(error),))
-    if not key.meets(solution):
-        return Part(0.0, ("the job is not done in your solution, so nothing is assumed by it",))
+    demands = key.demands(solution)
+    if not all(demands.values()):
+        lacks = " and ".join(words for words, met in demands.items() if words and not met)
+        named = f", which lacks {lacks}" if lacks else ""
+        return Part(0.0, (f"the job is not done in your solution{named}, so nothing is assumed by it",))
     lines = ["the job is done in your solution"]
     if "assumptions" in found.problems:
         lines.append(found.problems["assumptions"])
@@ -235,7 +238,7 @@ def _wrong_assumption(
         broken = complete(key.parameters, {one.parameter: one.breaks}, solution)
     except ProposalError as error:
         return str(error)
-    if key.meets(broken):
+    if key.done(broken):
         return f"at {one.breaks:g} the job is done all the same: your solution does not hang on it"
     return ""
 
