@@ -66,6 +66,30 @@ def test_halves_go_to_the_even_neighbour() -> None:
     assert share.tolist() == [[1.0, 0.0]]
 
 
+def test_with_one_bit_the_larger_power_of_two_is_taken() -> None:
+    """1.5 becomes 2 and 3 becomes 4, in the probe and in the system; what lies below goes down."""
+    x = np.array([[[1.49], [1.5], [2.0], [-3.0]]])
+    assert TRUTH.true_rounded(TRUTH.double(x), 1).ravel().tolist() == [1, 2, 2, -4]
+    for first, second, due in ((1.5, 1.49, 1.0), (1.49, 1.0, 0.0), (2.0, 1.5, 0.0)):
+        pair, one = np.array([[[first], [second]]]), np.array([[[1.0]]])
+        share, _ = TRUTH.retrieve(pair, one, np.array([[[0]]]), np.array([1]))
+        assert share.item() == due, (first, second)
+    setting = {"bits": 1, "noise": 0, "d": 4, "documents": 16}
+    documents, queries, _, scores = TRUTH.draw(setting, np.random.default_rng(5))
+    length = np.linalg.norm(queries, axis=1)[:, None] * np.linalg.norm(documents, axis=1).max()
+    due = TRUTH.true_rounded(TRUTH.double(queries), 1) @ TRUTH.true_rounded(TRUTH.double(documents), 1).T
+    assert scores == pytest.approx(due.numpy() / length)
+
+
+def test_the_margin_is_of_the_vectors_as_they_are() -> None:
+    """Neither the bits nor the noise change it."""
+    found = [
+        TRUTH.system(TRUTH.KEY.complete({"bits": bits, "noise": noise}), np.random.default_rng(6))["margin"]
+        for bits, noise in ((53, 0), (2, 0), (24, 0.4))
+    ]
+    assert found[0] == found[1] == found[2]
+
+
 @pytest.mark.parametrize("m", [5, 20, 60])
 def test_the_curve_by_its_closed_form(m: int) -> None:
     """Scores are p^2 - (t - ti)^2 (t - tj)^2: every pair, and the margins that follow."""
@@ -236,7 +260,7 @@ def test_the_control_fails_nowhere_and_follows_its_closed_form() -> None:
 
 
 def test_the_job_is_done_in_the_solution_and_not_by_default() -> None:
-    done, complete = TRUTH.KEY.meets, TRUTH.KEY.complete
+    done, complete = TRUTH.KEY.done, TRUTH.KEY.complete
     assert not done(complete({}))
     assert done(complete({"d": 64, "bits": 6}))
     assert done(complete({"d": 64, "bits": 6, "popularity": 2}))
@@ -247,6 +271,14 @@ def test_the_job_is_done_in_the_solution_and_not_by_default() -> None:
     assert not done(complete({"d": 25}))
     assert not done(complete({"d": 512}))
     assert TRUTH.index_bits(complete({"d": 64, "bits": 6})) == 768
+    # On the curve d is ignored, and what is not done is told apart.
+    assert TRUTH.index_bits(complete({"curve": 1, "d": 512, "wanted": 3, "bits": 10})) == 96
+    lacks = [
+        [words for words, met in TRUTH.KEY.demands(complete(setting)).items() if not met]
+        for setting in ({"d": 25}, {"d": 512}, {"d": 512, "noise": 0.5})
+    ]
+    share, index = "a mean share of at least 0.95", "an index of at most 768 bits a document"
+    assert lacks == [[share], [index], [share, index]]
 
 
 def test_probes_that_show_nothing() -> None:
