@@ -269,18 +269,18 @@ def test_system_and_control_part_at_the_default() -> None:
 
 def test_the_job_is_done_by_what_solves_it_and_by_nothing_lazy() -> None:
     for answer in ANSWERS:
-        assert TRUTH.KEY.meets(TRUTH.KEY.complete(answer.my_proposal()["solution"]))
+        assert TRUTH.KEY.done(TRUTH.KEY.complete(answer.my_proposal()["solution"]))
     lazy = product((1, 2, 3, 4, 8), (8, 16, 32, 64, 256), (0, 8, 64), (0, 1))
     for bits, group, window, rotate in lazy:
         setting = TRUTH.KEY.complete({"bits": bits, "group": group, "window": window, "rotate": rotate})
-        assert not TRUTH.KEY.meets(setting)
+        assert not TRUTH.KEY.done(setting)
     # The bits count: with more of them the token is kept.
     assert measured({"bits": 4}, 20)["kept"].mean() > 0.98
 
 
 def test_what_the_solution_does_not_hang_on() -> None:
     for name, value in (("outliers", 8), ("size", 40.0)):
-        assert TRUTH.KEY.meets(TRUTH.KEY.complete({"per_channel": 1, name: value}))
+        assert TRUTH.KEY.done(TRUTH.KEY.complete({"per_channel": 1, name: value}))
 
 
 # -- the numbers in the prose
