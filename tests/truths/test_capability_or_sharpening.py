@@ -63,7 +63,7 @@ def fault(name: str) -> SimpleNamespace:
 
 
 def meets(setting: Setting) -> bool:
-    return bool(TRUTH.KEY.meets(TRUTH.KEY.complete(setting)))
+    return bool(TRUTH.KEY.done(TRUTH.KEY.complete(setting)))
 
 
 # -- the probe
