@@ -274,17 +274,17 @@ NOT_DONE: tuple[dict[str, float], ...] = (
 
 @pytest.mark.parametrize("setting", DONE)
 def test_the_job_is_done(setting: dict[str, float]) -> None:
-    assert TRUTH.job_is_done(TRUTH.KEY.complete(setting))
+    assert TRUTH.KEY.done(TRUTH.KEY.complete(setting))
 
 
 @pytest.mark.parametrize("setting", NOT_DONE)
 def test_the_job_is_not_done(setting: dict[str, float]) -> None:
-    assert not TRUTH.job_is_done(TRUTH.KEY.complete(setting))
+    assert not TRUTH.KEY.done(TRUTH.KEY.complete(setting))
 
 
 def test_a_smaller_job_would_be_easy() -> None:
     """Why the number of words belongs to the job."""
-    assert TRUTH.job_is_done(TRUTH.KEY.complete({"words": 2, "order": 1.0, "hard": 0.5}))
+    assert TRUTH.KEY.done(TRUTH.KEY.complete({"words": 2, "order": 1.0, "hard": 0.5}))
 
 
 # --- the text -----------------------------------------------------------------------------------------------
