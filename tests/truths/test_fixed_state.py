@@ -221,7 +221,7 @@ def test_the_margin_at_the_default_and_where_the_job_is_done() -> None:
     assert margin({}) == pytest.approx(-15, abs=1)
     ends = [{"d_k": 60, "d_v": 34}, {"d_k": 124, "d_v": 16}]
     for setting in (*ends, *(answer.my_proposal()["solution"] for answer in answers())):
-        assert TRUTH.KEY.meets(TRUTH.KEY.complete(setting))
+        assert TRUTH.KEY.done(TRUTH.KEY.complete(setting))
         assert -11.5 < margin(setting) < -7.5
     assert "the left side is about −15, and where the job is done it is still −8 to −11" in TEXT
 
@@ -264,7 +264,7 @@ def test_system_and_control_part_at_the_default() -> None:
 
 def test_the_job_is_done_by_what_solves_it_and_by_nothing_lazy() -> None:
     def meets(setting: dict[str, float]) -> bool:
-        return bool(TRUTH.KEY.meets(TRUTH.KEY.complete(setting)))
+        return bool(TRUTH.KEY.done(TRUTH.KEY.complete(setting)))
 
     for answer in answers():
         assert meets(answer.my_proposal()["solution"])
