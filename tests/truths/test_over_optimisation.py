@@ -175,7 +175,7 @@ def test_the_measured_drop_is_that_of_the_learners_own_function() -> None:
 
 
 def test_the_job_is_done_in_the_solution_and_not_by_default() -> None:
-    done, complete = TRUTH.KEY.meets, TRUTH.KEY.complete
+    done, complete = TRUTH.KEY.done, TRUTH.KEY.complete
     assert not done(complete({}))
     assert done(complete({"judges": 9}))
     assert not done(complete({"judges": 9, "shared": 0.3}))
