@@ -362,7 +362,7 @@ def test_system_and_control_part_at_the_default() -> None:
 
 
 def meets(setting: dict[str, float]) -> bool:
-    return bool(TRUTH.KEY.meets(TRUTH.KEY.complete(setting)))
+    return bool(TRUTH.KEY.done(TRUTH.KEY.complete(setting)))
 
 
 def test_the_job_is_done_by_what_solves_it_and_by_nothing_lazy() -> None:
