@@ -173,6 +173,9 @@ def test_where_the_variance_is_lost() -> None:
         assert error[two_pass, dtype, 1e2] < u
     assert error[two_pass, np.float32, 1e4] < 1e-6  # "keeps seven digits up to 10,000"
     assert printed("cancellation", r"10,000 SDs: (\d+) of 40")[0] > 5
+    assert printed("cancellation", r"one ulp of float32 at 10,000\^2: (\d+)") == [8]
+    assert np.nextafter(np.float32(1e8), np.float32(2e8)) - np.float32(1e8) == 8
+    says("the squares are near $10^8$, where one ulp is 8")
 
 
 def test_the_range_of_exp() -> None:
@@ -229,12 +232,15 @@ def test_what_finite_differences_see() -> None:
     (right,) = printed("steps", r"\nright +relative error (\S+)")
     (factor,) = printed("steps", r"2 for 4 in the covariance term +relative error (\S+)")
     (corner,) = printed("steps", r"at the corner of the hinge +relative error (\S+)")
+    (alone,) = printed("steps", r"that term alone +relative error (\S+)")
     assert right < 3e-10
+    assert alone == 1
     assert factor == 6e-4
     assert corner > 1e-3
     says(
         "a right gradient is off by $10^{-10}$",
         "is off by only $6 \\cdot 10^{-4}$",
+        "Checked alone, that term is off by one",
         "| $10^{-10}$ right, $6 \\cdot 10^{-4}$ with a factor of two in a small term |",
     )
     off, steps = CHAPTER.names["off"], CHAPTER.names["steps"]
