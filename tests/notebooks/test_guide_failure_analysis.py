@@ -45,7 +45,7 @@ def says(*sentences: str) -> None:
 @pytest.mark.parametrize(
     ("cell", "text"),
     [
-        ("kinds", "A          20.8          21.7         21.1               not run                   99.7"),
+        ("kinds", "A          20.8          21.7         21.1                   nan                   99.7"),
         ("kinds", "B          28.8          41.6          6.3                  27.9                   28.8"),
         ("kinds", "C          36.9          37.1         37.0                 100.0                    8.4"),
         ("neighbours", "as run: 22.3%, the best of 30 has 44.0%"),
