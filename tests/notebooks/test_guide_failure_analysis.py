@@ -208,7 +208,10 @@ def test_what_a_reader_of_reports_believes() -> None:
     assert 0.9 < min(reported) < 1.2
     assert 2.35 < max(reported) < 2.45
     says("of about 1 to 2.4 points, and four of the nine cost accuracy")
-    says(f"looks like Adam, which helps: {told['layer norm'][1]:+.1f} and {told['Adam'][1]:+.1f}.")
+    says(
+        f"layer norm, with a true gain of {gain('layer norm').mean():+.2f}, looks like Adam, with "
+        f"{gain('Adam').mean():+.2f}: they report {told['layer norm'][1]:+.1f} and {told['Adam'][1]:+.1f}."
+    )
     # The same again, all experiments of five pairs from other draws, one after the other.
     rng = np.random.default_rng(77)
     found = [effect(gain("layer norm")[rng.integers(30, size=5)]) for _ in range(4000)]
