@@ -341,10 +341,17 @@ def study(
     ] = False,
 ) -> None:
     """Serve JupyterLab at the start page."""
+    from fourrounds.desk.apart import leave_to_itself
+    from fourrounds.desk.handing_in import left_over
     from fourrounds.desk.study import study as serve
+    from fourrounds.desk.work import user_name
 
+    layout = _layout()
+    for one in left_over(layout, user_name()):
+        _print(f"Grading {one.problem}, which you handed in before and nobody finished.")
+        leave_to_itself(layout, ["graded", str(one.id)])
     quiet = no_browser or os.environ.get("NO_BROWSER", "") not in ("", "0")
-    raise typer.Exit(serve(_layout().root, port=port, browser=not quiet))
+    raise typer.Exit(serve(layout.root, port=port, browser=not quiet))
 
 
 @app.command()

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import multiprocessing
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,21 @@ def test_settling_grades_all_that_waits(layout: Layout, handed_in: int, started:
     assert wrong.score < EXAMINED
     assert any(SLUG in line for line in said)
     assert handing_in.settle(layout, LEARNER) == []
+
+
+def test_the_next_start_of_jupyterlab_grades_what_is_left_over(
+    layout: Layout, fourrounds: Callable[..., Ran], handed_in: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fourrounds.desk.study.study", lambda *args, **more: 0)
+    ran = fourrounds("study", "--no-browser")
+    assert ran.status == 0
+    assert f"Grading {SLUG}, which you handed in before" in ran.out
+    deadline = time.monotonic() + 120
+    while handing_in.waiting(layout, LEARNER):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert handing_in.find(layout, handed_in).attempt is not None
+    assert "Grading" not in fourrounds("study", "--no-browser").out
 
 
 def test_one_that_its_graders_were_lost_over_is_left_to_the_learner(layout: Layout, handed_in: int) -> None:

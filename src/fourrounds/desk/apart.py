@@ -18,11 +18,9 @@ def run_apart(layout: Layout, arguments: Sequence[str], say: Callable[[str], Non
     The process has a session of its own: it goes on where the kernel is interrupted or killed. Raises
     :class:`DeskError` with its words if it could not do its work.
     """
-    # -P: a file of the learner's beside the notebook does not become a module of the examiner's.
-    command = [sys.executable, "-P", "-m", "fourrounds", *arguments]
     with subprocess.Popen(
-        command,
-        env={**os.environ, "FOURROUNDS_ROOT": str(layout.root)},
+        _command(arguments),
+        env=_environment(layout),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -43,6 +41,28 @@ def run_apart(layout: Layout, arguments: Sequence[str], say: Callable[[str], Non
     if process.returncode != 0:
         raise DeskError("".join(said).strip() or f"Grading ended with the status {process.returncode}.")
     return answer[0], " ".join(line.strip() for line in said if not _is_progress(line))
+
+
+def leave_to_itself(layout: Layout, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
+    """Start ``fourrounds ARGUMENTS`` in a process that nobody waits for; what it says goes nowhere."""
+    nowhere = subprocess.DEVNULL
+    return subprocess.Popen(
+        _command(arguments),
+        env=_environment(layout),
+        stdin=nowhere,
+        stdout=nowhere,
+        stderr=nowhere,
+        start_new_session=True,
+    )
+
+
+def _command(arguments: Sequence[str]) -> list[str]:
+    # -P: a file of the learner's beside the notebook does not become a module of the examiner's.
+    return [sys.executable, "-P", "-m", "fourrounds", *arguments]
+
+
+def _environment(layout: Layout) -> dict[str, str]:
+    return {**os.environ, "FOURROUNDS_ROOT": str(layout.root)}
 
 
 def _is_progress(line: str) -> bool:

@@ -166,17 +166,22 @@ def grade(layout: Layout, number: int, say: Callable[[str], None] = lambda text:
     return next(a for a in Attempts(store.of(layout)).of(found.user, found.problem) if a.id == found.attempt)
 
 
-def settle(layout: Layout, user: str, say: Callable[[str], None] = lambda text: None) -> list[Attempt]:
-    """Grade what waits because its grader was lost, and return the attempts.
+def left_over(layout: Layout, user: str) -> list[HandedIn]:
+    """What waits because its grader was lost.
 
-    What another process is at is left to it, and so is what ``MAX_TRIES`` graders were lost over.
+    What another process is at is left to it, and what ``MAX_TRIES`` graders were lost over to the learner.
     """
+    waits = waiting(layout, user)
+    return [one for one in waits if one.tries < MAX_TRIES and not being_graded(layout, one.id)]
+
+
+def settle(layout: Layout, user: str, say: Callable[[str], None] = lambda text: None) -> list[Attempt]:
+    """Grade what is left over, and return the attempts."""
     graded = []
-    for found in waiting(layout, user):
-        if found.tries < MAX_TRIES:
-            say(f"grading {found.problem}, which was handed in at {found.submitted_at.astimezone():%H:%M}")
-            attempt = grade(layout, found.id, say)
-            graded += [attempt] if attempt else []
+    for found in left_over(layout, user):
+        say(f"grading {found.problem}, which was handed in at {found.submitted_at.astimezone():%H:%M}")
+        attempt = grade(layout, found.id, say)
+        graded += [attempt] if attempt else []
     return graded
 
 
