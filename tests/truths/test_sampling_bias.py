@@ -418,6 +418,8 @@ def test_the_experiment_and_its_naive_forms() -> None:
 
     assert claims(plan.experiment)[2] > 0.9
     assert claims(vary(plan.experiment, "controlled", {}))[0] == pytest.approx(0.61, abs=0.03)
+    # Matched, the temperature goes on varying from run to run, which a crossed test takes for chance.
+    assert claims(vary(plan.experiment, "controlled", {"temperature": "matched"}))[2] < 0.72
     paired = vary(vary(plan.experiment, "test.unit", "groups"), "test.paired", True)
     assert claims(paired)[0] == pytest.approx(0.12, abs=0.02)
     assert claims(vary(plan.experiment, "test.unit", "seeds"))[0] == pytest.approx(0.09, abs=0.02)
