@@ -331,6 +331,20 @@ def test_sharpening_divides_the_exponent_of_the_tail() -> None:
 # -- the system
 
 
+def test_the_picture_shows_the_failure_and_no_crossing_of_its_control() -> None:
+    seed = re.search(r"draw\(\{\}, np\.random\.default_rng\((\d+)\), control\)", TEXT)
+    assert seed
+    gains = {}
+    for control in (False, True):
+        right, attempts = TRUTH.draw({}, np.random.default_rng(int(seed[1])), control)
+        value, error = TRUTH.pass_at_k(right[None], attempts[None], 2 ** np.arange(11))
+        gains[control] = value[0, 1] - value[0, 0], error[0]
+    assert (gains[True][0] > 0).all()
+    gain, error = gains[False]
+    assert gain[0] > 0.1
+    assert gain[-1] < -5 * error[-1]
+
+
 def measured(setting: Setting, draws: int = 20, control: bool = False) -> dict[str, Floats]:
     rng = np.random.default_rng(0)
     full = TRUTH.KEY.complete(setting)
