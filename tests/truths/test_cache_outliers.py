@@ -12,6 +12,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from scipy.integrate import quad
+from scipy.special import softmax
 from scipy.stats import norm
 
 from fourrounds.design import run, vary
@@ -100,6 +101,8 @@ def lost(how: SimpleNamespace, bits: int, axis: int, size: float = 20.0) -> Arra
 def test_the_example_of_the_text() -> None:
     assert lost(TRUTH, 2, CHANNELS) == pytest.approx([1.4, 14], rel=0.05)
     assert lost(TRUTH, 2, TOKENS) == pytest.approx([0.35, 0.35], abs=0.006)
+    single = [TRUTH.quantise(keys, large, 2, CHANNELS, 512)[2][0] for keys, large in three_large(draws=50)]
+    assert np.mean([13 < one < 16 for one in single]) > 0.8
 
 
 def test_probes_that_show_nothing() -> None:
@@ -295,6 +298,7 @@ ROWS: dict[str, tuple[dict[str, float], bool]] = {
     "a step per token, 4 bits": ({"bits": 4}, False),
     "a step per channel": (CHANNEL, False),
     "a step per channel, 1 bit": ({**CHANNEL, "bits": 1}, False),
+    "a step per channel, 1 bit, groups of 256": ({**CHANNEL, "bits": 1, "group": 256}, False),
     "a step per channel, rotated": ({**CHANNEL, "rotate": 1}, False),
     "a step per channel, 2% of the tokens have large pairs of their own": (
         {**CHANNEL, "moving": 0.02},
@@ -330,6 +334,21 @@ def test_other_numbers_of_the_text() -> None:
     assert TRUTH.bits_each({"window": 64}) == pytest.approx(5.9, abs=0.05)
     assert measured({"size": 10.0})["kept"].mean() == pytest.approx(0.95, abs=0.005)
     assert measured({"size": 5.0})["kept"].mean() == pytest.approx(0.92, abs=0.005)
+
+
+def test_what_one_bit_does_to_the_size_of_logits_and_to_a_softmax() -> None:
+    setting = {**CHANNEL, "bits": 1, "group": 256}
+    assert TRUTH.KEY.done(TRUTH.KEY.complete(setting))
+    rng, slopes, weights = np.random.default_rng(0), [], []
+    for _ in range(20):
+        keys, queries, _ = TRUTH.draw(setting, rng)
+        read = TRUTH.quantise(keys[None], np.zeros(64, dtype=bool), 1, TOKENS, 256)[0][0]
+        logits = [queries @ x.T / 8 for x in (keys, read)]
+        true, found = (x - x.mean(axis=1, keepdims=True) for x in logits)
+        slopes.append((true * found).sum() / (true**2).sum())
+        weights.append([softmax(x, axis=1).max(axis=1).mean() for x in logits])
+    assert np.mean(slopes) == pytest.approx(2.2, abs=0.05)
+    assert np.mean(weights, axis=0) == pytest.approx([0.18, 0.71], abs=0.01)
 
 
 def test_how_often_the_requirement_holds() -> None:
