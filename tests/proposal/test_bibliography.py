@@ -11,7 +11,9 @@ import subprocess
 import sys
 import tomllib
 from collections import Counter
+from dataclasses import replace
 from datetime import date
+from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -22,6 +24,7 @@ from fourrounds.proposal import bibliography
 from fourrounds.proposal.bibliography import (
     BibliographyError,
     Dispute,
+    Mechanisms,
     Paper,
     Table,
     disputed_by,
@@ -144,6 +147,18 @@ def test_papers_are_picked_by_field_problem_and_mechanism_together() -> None:
         "input_order",
     ]
     assert mechanism("cone_effect").problem == "modality_gap"
+
+
+def test_mechanisms_are_read_as_a_table_and_used_as_a_tuple() -> None:
+    found = mechanisms("order_blind")
+    assert found == tuple(m for m in load().mechanisms if m.problem == "order_blind")
+    assert found[0].name in repr(found)
+    assert len(str(found).splitlines()) == len(found)
+    page = found._repr_html_()
+    for one in found:
+        assert f"<code>{one.name}</code>" in page
+        assert escape(one.says) in page
+    assert "<b>" not in Mechanisms([replace(found[0], says="<b>")])._repr_html_()
 
 
 def test_a_slip_is_answered_with_the_nearest() -> None:

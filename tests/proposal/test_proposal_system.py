@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fourrounds.design import Stopping, World
+from fourrounds.design import Confounder, Stopping, World
 from fourrounds.proposal import ProposalError, Stage, bibliography, plain
 from fourrounds.proposal.received import received
 from fourrounds.proposal.score import bills
@@ -166,6 +166,28 @@ def test_what_is_left_out_or_against_the_rules_is_told(
     data = copy.deepcopy(plain(MODEL))
     change(data)
     assert unfinished(received(data), BUDGET, DEAD) == told
+
+
+def test_a_design_controls_what_there_is_to_control() -> None:
+    """A misspelt factor would hold nothing, and nothing would tell."""
+
+    def told(world: World | None, **controlled: str) -> list[str]:
+        plan = replace(PLAN, experiment=replace(PLAN.experiment, controlled=controlled))
+        data = received(plain(replace(MODEL, plan=plan)))
+        return misnamed(data, KEY.problem, KEY.parameters, KEY.metrics, world)
+
+    confounded = replace(DEAD, confounder=Confounder("heat", 0.1, {"small": 0.2, "large": 0.8}))
+    assert told(confounded, heat="fixed") == told(confounded) == told(DEAD) == told(None, heta="fixed") == []
+    assert told(confounded, heat="fixed", heta="fixed") == [
+        "plan: controlled names 'heta', and this experiment can control 'heat' alone."
+    ]
+    assert told(DEAD, heat="fixed") == [
+        "plan: controlled names 'heat', and this experiment has nothing to control."
+    ]
+    pilot = replace(PLAN.kill.pilot, controlled={"heta": "matched"})
+    plan = replace(PLAN, kill=replace(PLAN.kill, pilot=pilot))
+    found = received(plain(replace(MODEL, plan=plan)))
+    assert len(misnamed(found, KEY.problem, KEY.parameters, KEY.metrics, confounded)) == 1
 
 
 def test_the_prices_of_the_check_are_those_of_the_score() -> None:

@@ -64,6 +64,28 @@ class Mechanism:
     says: str
 
 
+class Mechanisms(tuple[Mechanism, ...]):
+    """Mechanisms to look at or to go through: in a notebook a table, else one line each."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return "\n".join(f"{m.name} ({m.problem}): {m.says}" for m in self)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        head = "".join(
+            f"<th scope='col' {LEFT}>{name}</th>" for name in ("Mechanism", "What it says", "Problem")
+        )
+        rows = "".join(
+            f"<tr><th scope='row' {LEFT}><code>{escape(m.name)}</code></th><td {LEFT}>{escape(m.says)}</td>"
+            f"<td {LEFT}>{escape(m.problem)}</td></tr>"
+            for m in self
+        )
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
 @dataclass(frozen=True)
 class Paper:
     """One paper. The head of this module says what each attribute means.
@@ -209,12 +231,12 @@ def papers(
     )
 
 
-def mechanisms(problem: str | None = None) -> tuple[Mechanism, ...]:
+def mechanisms(problem: str | None = None) -> Mechanisms:
     """The mechanisms of ``problem``, or all; raises ``BibliographyError`` for an unknown problem."""
     whole = load()
     if problem is not None:
         _known("problem", problem, [slug for slug, _, _ in whole.problems])
-    return tuple(m for m in whole.mechanisms if problem in (None, m.problem))
+    return Mechanisms(m for m in whole.mechanisms if problem in (None, m.problem))
 
 
 def disputed_by(id: str) -> tuple[Dispute, ...]:

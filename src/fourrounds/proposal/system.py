@@ -136,9 +136,16 @@ def _wrong_choice(parameters: Mapping[str, Parameter], name: str, value: float) 
 
 
 def misnamed(
-    found: Received, problem: str, parameters: Mapping[str, Parameter], metrics: Mapping[str, Measured]
+    found: Received,
+    problem: str,
+    parameters: Mapping[str, Parameter],
+    metrics: Mapping[str, Measured],
+    world: World | None = None,
 ) -> list[str]:
-    """What in a proposal names something that there is not, or lies out of range; empty if nothing does."""
+    """What in a proposal names something that there is not, or lies out of range; empty if nothing does.
+
+    ``world`` is one in which the experiment is run: what a design controls must be a factor of it.
+    """
     wrong = [f"{part}: {problem_}" for part, problem_ in found.problems.items()]
 
     def tried(part: str, check: Any, *arguments: Any) -> None:
@@ -175,7 +182,21 @@ def misnamed(
         else:
             whose = "belongs to the job" if parameter.role == "job" else "is for you to choose"
             wrong.append(f"assumptions: {assumption.parameter} {whose}, so nothing is assumed about it")
+    if found.plan is not None and world is not None:
+        for design in (found.plan.experiment, found.plan.kill.pilot):
+            wrong += [f"plan: {line}" for line in _uncontrolled(design, world)]
     return [line if line.endswith((".", "?")) else f"{line}." for line in dict.fromkeys(wrong)]
+
+
+def _uncontrolled(design: Design, world: World) -> list[str]:
+    """Which factors of ``design.controlled`` the world does not have: a misspelt one would hold nothing."""
+    factor = world.confounder.factor if world.confounder else None
+    can = (
+        f"this experiment can control {factor!r} alone"
+        if factor
+        else "this experiment has nothing to control"
+    )
+    return [f"controlled names {name[:80]!r}, and {can}" for name in design.controlled if name != factor]
 
 
 def unfinished(found: Received, budget: float, world: World) -> list[str]:
