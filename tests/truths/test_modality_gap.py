@@ -329,6 +329,26 @@ def test_offset_and_halves_do_what_they_say() -> None:
         assert found["recall"] == pytest.approx(np.mean(hits))
 
 
+SETTINGS: tuple[dict[str, float], ...] = (
+    {},
+    {"halves": 1},
+    {"halves": 1, "places": 5, "removed": 0.3},
+    {"offset": 0.3},
+)
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_the_sketch_to_try_things_in_measures_what_the_key_does(setting: dict[str, float]) -> None:
+    sketch = re.search(r"^def measured\(.*?^    return found$", TEXT, re.MULTILINE | re.DOTALL)
+    assert sketch
+    names = {name: getattr(TRUTH, name) for name in ("np", "draw", "DEFAULTS")}
+    exec(sketch[0], names)
+    found = names["measured"](setting, draws=2, seed=3)
+    rng = np.random.default_rng(3)
+    for one in found:
+        assert one == pytest.approx(TRUTH.measure(TRUTH.KEY.complete(setting), rng, False))
+
+
 def test_the_drawing_is_what_the_text_says() -> None:
     q, d, _, _, relevant, sample, sample_kind = TRUTH.draw({}, np.random.default_rng(13))
     assert (q.shape, d.shape, sample.shape) == ((80, 64), (240, 64), (200, 64))
@@ -498,6 +518,8 @@ def test_the_bonus_and_the_margin_of_the_default() -> None:
     assert np.mean(gaps) == pytest.approx(0.81, abs=0.01)
     assert np.mean(bonuses, axis=0) == pytest.approx([0.32, 0.116, 0.0], abs=0.01)
     assert np.mean(spread, axis=0) == pytest.approx([0.32, 0.17, 0.45], abs=0.02)
+    assert np.mean(margins, axis=0)[0] == pytest.approx(-0.07, abs=0.005)
+    assert mean_recall({"offset": 0.32}) == pytest.approx(0.97, abs=0.005)
     holds = np.mean(np.array(margins) > 0, axis=0)
     assert holds[0] == 0
     assert 0.9 < holds[1] < 1
