@@ -144,6 +144,21 @@ def test_rounding_breaks_ties_and_the_contract_mends_them() -> None:
     assert (right == 0.5).all()
 
 
+def test_a_tie_stands_where_the_terms_cancel() -> None:
+    """Across the caption's vector both scores are rounding: they tie, and not relative to themselves."""
+    rng = np.random.default_rng(1)
+    table, image = rng.standard_normal((50, 24)), rng.standard_normal((300, 24))
+    caption = TRUTH.distinct(rng, 300, 6, 50)
+    text = table[caption].sum(axis=1)
+    image -= ((image * text).sum(axis=1) / (text**2).sum(axis=1))[:, None] * text
+    pair = np.stack([caption, caption[:, ::-1]], axis=1)
+    score, right = TRUTH.bag_matches(image, pair, table, np.ones(50))
+    assert np.abs(score).max() < 1e-13
+    assert np.isclose(score[:, 0], score[:, 1], rtol=1e-3, atol=0.0).mean() < 0.5
+    assert (right == 0.5).all()
+    assert (TRUTH.true_bag(image, pair, table, np.ones(50))[1] == 0.5).all()
+
+
 # --- the system ---------------------------------------------------------------------------------------------
 
 
@@ -357,5 +372,5 @@ def test_the_numbers_of_the_plan() -> None:
     assert run(known, familiar, 4000, 4).estimate.mean() == pytest.approx(0.15, abs=0.005)
     assert (
         score_design(TRUTH.my_proposal()["plan"]["experiment"], None, TRUTH.KEY.experiment, 1000, 0).total
-        > 0.97
+        > TRUTH.FULL
     )
