@@ -50,7 +50,8 @@ class Attempt:
     ``score`` is the examiner's. ``written`` is what stood in the cells that a person grades, by grade_id;
     None for an attempt of schema 1, which did not keep it. ``predicted`` are the points that the learner
     expected, if that was asked, and ``sitting`` the time that the clock counted, if there was one.
-    ``reviews`` are the learner's own judgements.
+    ``reviews`` are the learner's own judgements, and ``mock`` is the number of the mock interview that it
+    belongs to, if it belongs to one.
     """
 
     user: str
@@ -71,6 +72,7 @@ class Attempt:
     sitting: Sitting | None = None
     reviews: tuple[Judged, ...] = ()
     id: int | None = None
+    mock: int | None = None
 
     def review(self, grade_id: str) -> Judged | None:
         """The learner's judgement of this cell, if there is one."""
@@ -179,8 +181,8 @@ class Attempts:
         ):
             reviews.setdefault(number, []).append(_judged(values))
         rows = self.store.select(
-            f"SELECT {_COLUMNS}, id FROM attempts "
-            "WHERE user = ? AND problem = COALESCE(?, problem) ORDER BY id",
+            f"SELECT {_COLUMNS}, (SELECT mock FROM submissions WHERE attempt = attempts.id) AS mock, id "
+            "FROM attempts WHERE user = ? AND problem = COALESCE(?, problem) ORDER BY id",
             (user, problem),
         )
         return [_attempt(row, tuple(reviews.get(row[-1], ()))) for row in rows]
@@ -192,7 +194,7 @@ def letters(answers: Sequence[bool]) -> str:
 
 
 def _attempt(row: tuple[Any, ...], reviews: tuple[Judged, ...]) -> Attempt:
-    values = dict(zip((*_COLUMNS.split(", "), "id"), row, strict=True))
+    values = dict(zip((*_COLUMNS.split(", "), "mock", "id"), row, strict=True))
     for name in ("started_at", "finished_at"):
         values[name] = datetime.fromisoformat(values[name])
     written = None if values["written"] is None else json.loads(values["written"])

@@ -5,12 +5,15 @@ is recorded in the same transaction that marks them as graded. So a kill at any 
 (and the learner was not told that it was handed in), or something that waits: :func:`waiting` names it, and
 :func:`grade` grades it, now or after the next start. A lock that the system takes back from a process that
 dies keeps two processes from grading the same thing.
+
+What belongs to a mock interview waits until the interview is over; before that nobody grades it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import sqlite3
 import tempfile
 import zlib
 from collections.abc import Callable, Sequence
@@ -30,7 +33,9 @@ from fourrounds.examiner.layout import Layout
 
 MAX_TRIES = 3
 """So often a grader may be lost over the same thing; then it is graded only if the learner asks for it."""
-_COLUMNS = "id, user, problem, submitted_at, path, notebook, sha256, predicted, sitting, tries, attempt"
+_COLUMNS = "id, user, problem, submitted_at, path, notebook, sha256, predicted, sitting, tries, attempt, mock"
+# Not those of a mock interview that goes on.
+_MAY_BE_GRADED = "(mock IS NULL OR mock IN (SELECT id FROM mocks WHERE over_at IS NOT NULL))"
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,11 @@ class Screen:
 
 @dataclass(frozen=True)
 class HandedIn:
-    """Something that was handed in. ``attempt`` is the number of the attempt that it became, if it did."""
+    """Something that was handed in.
+
+    ``attempt`` is the number of the attempt that it became, if it did; ``mock`` that of the mock interview
+    that it belongs to, if it belongs to one.
+    """
 
     id: int
     user: str
@@ -56,6 +65,7 @@ class HandedIn:
     sitting: Sitting | None
     tries: int
     attempt: int | None
+    mock: int | None = None
 
 
 def content_hash(cells: Sequence[dict[str, Any]]) -> str:
@@ -111,21 +121,36 @@ def hand_in(
 ) -> int:
     """Keep the bytes of a notebook to be graded, and return their number."""
     with store.of(layout).writing() as db:
-        number = db.execute(
-            "INSERT INTO submissions "
-            "(user, problem, submitted_at, path, notebook, sha256, predicted, sitting) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                user,
-                problem,
-                datetime.now(UTC).isoformat(),
-                str(path),
-                zlib.compress(data),
-                hashlib.sha256(data).hexdigest(),
-                predicted,
-                None if sitting is None else sitting.to_json(),
-            ),
-        ).lastrowid
+        return keep(db, user, problem, path, data, predicted, sitting)
+
+
+def keep(
+    db: sqlite3.Connection,
+    user: str,
+    problem: str,
+    path: Path,
+    data: bytes,
+    predicted: float | None = None,
+    sitting: Sitting | None = None,
+    mock: int | None = None,
+) -> int:
+    """As :func:`hand_in`, within a transaction that keeps more than this."""
+    number = db.execute(
+        "INSERT INTO submissions "
+        "(user, problem, submitted_at, path, notebook, sha256, predicted, sitting, mock) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            user,
+            problem,
+            datetime.now(UTC).isoformat(),
+            str(path),
+            zlib.compress(data),
+            hashlib.sha256(data).hexdigest(),
+            predicted,
+            None if sitting is None else sitting.to_json(),
+            mock,
+        ),
+    ).lastrowid
     assert number is not None
     return number
 
@@ -139,9 +164,14 @@ def find(layout: Layout, number: int) -> HandedIn:
 
 
 def waiting(layout: Layout, user: str) -> list[HandedIn]:
-    """What was handed in and is not graded yet, oldest first: it may be in some grader's hands just now."""
+    """What was handed in and is not graded yet, oldest first: it may be in some grader's hands just now.
+
+    What belongs to a mock interview that goes on is not among it.
+    """
     rows = store.of(layout).select(
-        f"SELECT {_COLUMNS} FROM submissions WHERE user = ? AND attempt IS NULL ORDER BY id", (user,)
+        f"SELECT {_COLUMNS} FROM submissions WHERE user = ? AND attempt IS NULL AND {_MAY_BE_GRADED} "
+        "ORDER BY id",
+        (user,),
     )
     return [_handed_in(row) for row in rows]
 
@@ -157,6 +187,7 @@ def grade(layout: Layout, number: int, say: Callable[[str], None] = lambda text:
         with lock.acquire(blocking=False):
             found = find(layout, number)
             if found.attempt is None:
+                _refuse_early(layout, found)
                 _grade(layout, found, say)
                 found = find(layout, number)
     except Timeout:
@@ -202,6 +233,14 @@ def _lock_path(layout: Layout, number: int) -> Path:
     return folder / f"submission-{number}.lock"
 
 
+def _refuse_early(layout: Layout, found: HandedIn) -> None:
+    query = f"SELECT 1 FROM submissions WHERE id = ? AND {_MAY_BE_GRADED}"
+    if not store.of(layout).select(query, (found.id,)):
+        raise DeskError(
+            f"This belongs to mock interview {found.mock}, which goes on: it is graded when that is over."
+        )
+
+
 def _grade(layout: Layout, found: HandedIn, say: Callable[[str], None]) -> None:
     from fourrounds.desk.examine import Work, attempt_of, run
 
@@ -226,7 +265,7 @@ def _grade(layout: Layout, found: HandedIn, say: Callable[[str], None]) -> None:
 
 
 def _handed_in(row: tuple[Any, ...]) -> HandedIn:
-    number, user, problem, at, path, notebook, sha256, predicted, sitting, tries, attempt = row
+    number, user, problem, at, path, notebook, sha256, predicted, sitting, tries, attempt, mock = row
     return HandedIn(
         id=number,
         user=user,
@@ -239,4 +278,5 @@ def _handed_in(row: tuple[Any, ...]) -> HandedIn:
         sitting=None if sitting is None else Sitting.from_json(sitting),
         tries=tries,
         attempt=attempt,
+        mock=mock,
     )

@@ -1,8 +1,9 @@
-"""The learner's own history: one SQLite file with the attempts, the clocks and what was handed in.
+"""The learner's own history: one SQLite file with attempts, clocks, mock interviews, and what was handed in.
 
 A file of an older schema is read as it is, and brought up to date with the next thing that is written, in the
 same transaction. Schema 2 added what was written for a person to grade, and how the learner judged it; schema
-3 the clock, what was handed in before it was graded, and what the learner predicted.
+3 the clock, what was handed in before it was graded, and what the learner predicted; schema 4 the mock
+interviews.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 from fourrounds.desk.errors import DeskError
 from fourrounds.examiner.layout import Layout
 
-SCHEMA = 3
+SCHEMA = 4
 _STEPS = (
     (
         """
@@ -108,6 +109,31 @@ _STEPS = (
             attempt INTEGER REFERENCES attempts (id)  -- NULL: not graded yet
         )
         """,
+    ),
+    (
+        """
+        CREATE TABLE mocks (
+            id INTEGER PRIMARY KEY,
+            user TEXT NOT NULL,
+            seed INTEGER NOT NULL,
+            begun_at TEXT NOT NULL,
+            dealt TEXT NOT NULL,  -- JSON: the problems, in the order of the rounds
+            seen_at TEXT,  -- the last sign of life
+            over_at TEXT  -- NULL: it goes on; nothing of it is graded before
+        )
+        """,
+        """
+        CREATE TABLE mock_moments (
+            id INTEGER PRIMARY KEY,
+            mock INTEGER NOT NULL REFERENCES mocks (id) ON DELETE CASCADE,
+            round INTEGER,  -- NULL: it concerns the whole mock
+            at TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            submission INTEGER REFERENCES submissions (id)
+        )
+        """,
+        "CREATE INDEX moments_of_mock ON mock_moments (mock, id)",
+        "ALTER TABLE submissions ADD COLUMN mock INTEGER REFERENCES mocks (id)",
     ),
 )
 """What brings a file from schema 0 to 1, from 1 to 2, and so on."""

@@ -101,34 +101,40 @@ def start(layout: Layout, problem: Problem, user: str, *, again: bool = False) -
         if not again:
             return Started(problem.slug, path, "kept")
         archived = _archive(layout, problem, user, path)
+    if not put(with_desk(release.read_bytes(), problem), path):
+        return Started(problem.slug, path, "kept", archived)
+    Clocks(store.of(layout), user).begin_anew(problem.slug)
+    return Started(problem.slug, path, "again" if archived else "started", archived)
+
+
+def put(data: bytes, path: Path) -> bool:
+    """Write a new file whole, or leave what has that name by now; whether it was written."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(
         dir=path.parent, prefix=".start-", suffix=".tmp", delete=False
     ) as temporary:
         fresh = Path(temporary.name)
     try:
-        fresh.write_bytes(with_desk(release.read_bytes(), problem))
+        fresh.write_bytes(data)
         fresh.chmod(0o644)
-        if not _place(fresh, path):
-            return Started(problem.slug, path, "kept", archived)
+        return _place(fresh, path)
     finally:
         fresh.unlink(missing_ok=True)
-    Clocks(store.of(layout), user).begin_anew(problem.slug)
-    return Started(problem.slug, path, "again" if archived else "started", archived)
 
 
-def with_desk(data: bytes, problem: Problem) -> bytes:
+def with_desk(data: bytes, problem: Problem, clock: str = CLOCK, submit: str = SUBMIT) -> bytes:
     """A released notebook with the desk's cells: a clock behind the front matter, and a last one to submit.
 
-    The examiner leaves them out (their role is ``desk``), so that the copy may also be handed in to a class.
+    ``clock`` and ``submit`` are their sources, in which ``{slug}`` stands for the problem. The examiner leaves
+    them out (their role is ``desk``), so that the copy may also be handed in to a class.
     """
     notebook = json.loads(data)
     cells = notebook["cells"]
     fronts = [
         n for n, cell in enumerate(cells) if cell["metadata"].get("fourrounds", {}).get("role") == "front"
     ]
-    cells.insert(fronts[-1] + 1 if fronts else 0, _desk_cell("desk-clock", CLOCK, problem))
-    cells.append(_desk_cell("desk-submit", SUBMIT, problem))
+    cells.insert(fronts[-1] + 1 if fronts else 0, _desk_cell("desk-clock", clock, problem))
+    cells.append(_desk_cell("desk-submit", submit, problem))
     return json.dumps(notebook, indent=1, ensure_ascii=False).encode() + b"\n"
 
 

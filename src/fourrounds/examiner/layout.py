@@ -39,6 +39,11 @@ class Layout:
         return self.root / "submitted"
 
     @property
+    def mocks(self) -> Path:
+        """The learner's copies for mock interviews."""
+        return self.root / "mocks"
+
+    @property
     def state(self) -> Path:
         """A learner's own local state: attempts, archived work, replays."""
         home = os.environ.get("FOURROUNDS_HOME")
