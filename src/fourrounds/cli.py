@@ -147,6 +147,48 @@ def plan(
 
 
 @app.command()
+def mock(
+    number: Annotated[
+        int | None, typer.Argument(metavar="[N]", min=1, help="With --scorecard: that of mock interview N.")
+    ] = None,
+    card: Annotated[
+        bool, typer.Option("--scorecard", help="Show how the last one went, or the N-th.")
+    ] = False,
+    new: Annotated[bool, typer.Option("--new", help="Begin another one, after one that is over.")] = False,
+    abandon: Annotated[
+        bool,
+        typer.Option("--abandon", help="End it here; you are asked once more. What was handed in is kept."),
+    ] = False,
+    seed: Annotated[
+        int | None, typer.Option("--seed", min=0, max=MAX_SEED, help="Deal a new one from this seed.")
+    ] = None,
+    as_json: Json = False,
+    user: User = None,
+) -> None:
+    """Begin a mock interview, or go on with it.
+
+    It deals a problem of each round, with the rounds' clocks and breaks between them. Only the provided tests
+    run during it; everything is graded at the end. It says where you are and what to open, and after the last
+    round how it went.
+    """
+    from fourrounds.desk import mock_command
+    from fourrounds.desk.work import user_name
+
+    layout, name = _layout(), user_name(user)
+    if number is not None and not card:
+        raise typer.BadParameter("a number belongs to --scorecard")
+    if abandon:
+        mock_command.abandon(layout, name, input)
+    elif (new or seed is not None) and not card:
+        mock_command.begin(layout, name, seed)
+    told = mock_command.scorecard(layout, name, number) if card else mock_command.go_on(layout, name)
+    if as_json:
+        print(json.dumps(told.json))
+    else:
+        _print(*told.lines)
+
+
+@app.command()
 def start(
     slug: Slug,
     again: Annotated[

@@ -4,6 +4,7 @@ In a notebook: ``from fourrounds import desk``, then ``desk.problems()``, ``desk
 ``desk.grade("attention")``, and ``desk.review("low_rank")`` for what a person grades. A learner's copy holds
 ``desk.clock("attention")`` at its top and ``desk.submit("attention")`` at its end. ``desk.next()`` says what
 to do today, ``desk.progress()`` how far you are, and ``desk.plan()`` writes a schedule towards the goals.
+``desk.mock()`` is the mock interview.
 
 What serves a notebook is imported when it is first asked for, so that the command line starts without it.
 """
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
         clock,
         failing_input,
         grade,
+        hand_in_mock,
+        mock,
+        mock_clock,
         next,
         plan,
         problems,
@@ -31,6 +35,9 @@ __all__ = [
     "clock",
     "failing_input",
     "grade",
+    "hand_in_mock",
+    "mock",
+    "mock_clock",
     "next",
     "plan",
     "problems",

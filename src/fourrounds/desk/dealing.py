@@ -9,11 +9,11 @@ from random import Random
 from fourrounds.desk import handing_in, store
 from fourrounds.desk.attempts import Attempt, Attempts
 from fourrounds.desk.errors import DeskError
-from fourrounds.desk.mock import Dealt, Mocks
+from fourrounds.desk.mocks import Dealt, Mocks
+from fourrounds.desk.standing import passes
 from fourrounds.examiner.layout import ASSIGNMENTS, Layout
 from fourrounds.examiner.problem import Problem
 
-PASSED = 0.8
 WORDS = {
     "new": "You have not attempted it.",
     "not passed": "You have attempted it, and not passed it.",
@@ -32,9 +32,9 @@ def begin(layout: Layout, user: str, seed: int | None = None) -> int:
     """
     mocks = Mocks(layout, user)
     seed = secrets.randbits(31) if seed is None else seed
-    met = {
-        one.dealt.problem for mock in mocks.all() for one in mock.rounds if one.began_at is not None
-    } | {one.problem for one in handing_in.waiting(layout, user)}
+    met = {one.dealt.problem for mock in mocks.all() for one in mock.rounds if one.began_at is not None} | {
+        one.problem for one in handing_in.waiting(layout, user)
+    }
     return mocks.begin(seed, deal(layout.problems(), Attempts(store.of(layout)).of(user), met, seed))
 
 
@@ -46,10 +46,10 @@ def deal(
     Most wanted is what the learner never attempted, then what was not passed; and before either question,
     what asks for no problem that is still to be passed. Where every problem of a round is passed, it is the
     one that was seen longest ago. ``attempts`` are the learner's, oldest first; ``met`` are problems that
-    were seen and have no attempt. Passed is a problem with four fifths of its points, self-reviewed ones
-    among them, before the debrief. Raises :class:`DeskError` if no round has a problem.
+    were seen and have no attempt. What is passed says ``standing.passes``. Raises :class:`DeskError` if no
+    round has a problem.
     """
-    done = passed(attempts)
+    done = {one.problem for one in attempts if passes(one)}
     tried = {one.problem for one in attempts} | set(met)
     dealt = []
     for number, assignment in enumerate(ASSIGNMENTS, 1):
@@ -70,9 +70,7 @@ def deal(
         else:
             last = {one.problem: place for place, one in enumerate(attempts)}
             chosen, why = min(mine, key=lambda one: last[one.slug]), "again"
-        dealt.append(
-            Dealt(number, chosen.slug, assignment, chosen.minutes, _groups(chosen), why)
-        )
+        dealt.append(Dealt(number, chosen.slug, assignment, chosen.minutes, _groups(chosen), why))
     if not dealt:
         raise DeskError("There are no problems in source/ yet, so no mock interview can be dealt.")
     return tuple(dealt)
@@ -80,14 +78,3 @@ def deal(
 
 def _groups(problem: Problem) -> tuple[tuple[str, float], ...]:
     return tuple((cell.group or cell.role, cell.points) for cell in problem.by_role("manual", "hidden"))
-
-
-def passed(attempts: Sequence[Attempt]) -> set[str]:
-    """The problems that were passed."""
-    return {one.problem for one in attempts if _passes(one)}
-
-
-def _passes(attempt: Attempt) -> bool:
-    points = attempt.score + sum(one.points for one in attempt.reviews)
-    late = attempt.sitting is not None and attempt.sitting.after_debrief
-    return not late and 0 < PASSED * attempt.max_score <= points + 1e-9

@@ -16,6 +16,7 @@ from fourrounds.desk import store
 from fourrounds.desk.attempts import Attempt, Attempts, Judged
 from fourrounds.desk.clocks import Clocks, Sitting
 from fourrounds.desk.errors import DeskError
+from fourrounds.desk.mocks import refuse_copy
 from fourrounds.desk.reviewing import carry
 from fourrounds.desk.work import work_path
 from fourrounds.examiner.layout import Layout
@@ -68,6 +69,7 @@ def find_work(
             f"{path.name} is a notebook, and --answers takes a Python file: use --notebook {path}."
         )
     path = path.resolve()
+    refuse_copy(layout, user, path)
     return Work(path, is_python=bool(answers), option=f" {name} {shlex.quote(str(path))}")
 
 

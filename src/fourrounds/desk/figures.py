@@ -80,7 +80,7 @@ def coverage(standing: Standing) -> Figure:
         f"{short(one.assignment)}: {len(one.passed)} passed and {len(one.tried)} handed in of {one.problems}"
         for one in rows
     ]
-    return _drawn("Problems by round", draw, f"Bars by round. {'; '.join(parts)}.", 2.8)
+    return drawn("Problems by round", draw, f"Bars by round. {'; '.join(parts)}.", 2.8)
 
 
 def readiness(standing: Standing) -> Figure:
@@ -106,7 +106,7 @@ def readiness(standing: Standing) -> Figure:
     alt = f"Readiness by skill, with the number of problems behind it: {', '.join(known)}."
     if unknown:
         alt += f" No evidence yet: {', '.join(unknown)}."
-    return _drawn("Readiness by skill", draw, alt, 0.9 + 0.26 * len(rows), 0.83)
+    return drawn("Readiness by skill", draw, alt, 0.9 + 0.26 * len(rows), 0.83)
 
 
 def _with_evidence_first(rows: Sequence[Readiness]) -> list[Readiness]:
@@ -133,7 +133,7 @@ def calibration(standing: Standing) -> Figure:
     pairs = ", ".join(f"{one.expected:.0%} and {one.got:.0%}" for one in guesses[-12:])
     last = "All of them" if len(guesses) <= 12 else "The last 12"
     alt = f"Points expected against points got. {standing.calibration.told()} {last}: {pairs}."
-    return _drawn("Calibration", draw, alt, 2.8)
+    return drawn("Calibration", draw, alt, 2.8)
 
 
 def times(standing: Standing) -> Figure:
@@ -166,10 +166,10 @@ def times(standing: Standing) -> Figure:
     last = "" if len(rows) <= 12 else " The last 12:"
     inside = sum(one.in_time for one in rows)
     alt = f"Minutes used by date: {inside} of {len(rows)} in time.{last} {', '.join(parts)}."
-    return _drawn("Time used", draw, alt, 2.8)
+    return drawn("Time used", draw, alt, 2.8)
 
 
-def _drawn(title: str, draw: Callable[[Axes], None], alt: str, height: float, right: float = 1.0) -> Figure:
+def drawn(title: str, draw: Callable[[Axes], None], alt: str, height: float, right: float = 1.0) -> Figure:
     """A figure with one set of axes. It leaves pyplot and the learner's settings alone."""
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -110,6 +110,19 @@ def _where(screen: Sequence[dict[str, Any]], file: Sequence[dict[str, Any]]) -> 
     return f" in cell {next(n for n, (a, b) in pairs if content_hash([a]) != content_hash([b]))}"
 
 
+def predicted(typed: object, most: float) -> float | None:
+    """The points that the learner expects, as typed; None where nothing was. ``most`` is what there is."""
+    if typed in (None, ""):
+        return None
+    try:
+        points = float(str(typed))
+    except ValueError:
+        points = -1.0
+    if not 0 <= points <= most:
+        raise DeskError(f"Nothing was handed in: expect between 0 and {most:g} points, or leave it empty.")
+    return points
+
+
 def hand_in(
     layout: Layout,
     user: str,

@@ -4,45 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from html import escape
-from pathlib import Path
 from typing import Any
 
-from fourrounds.desk import dealing, handing_in, mock_text, scorecard_text, store, work
+from fourrounds.desk import dealing, handing_in, mock_text, scorecard_text, store
 from fourrounds.desk.apart import run_apart
-from fourrounds.desk.clock import Clock, Clocks, Do, told
 from fourrounds.desk.clock_panel import ClockPanel, closed_book
+from fourrounds.desk.clocks import Clock, Clocks, Do, told
 from fourrounds.desk.errors import DeskError
-from fourrounds.desk.mock import Act, Mock, Mocks, Round, copy_path
+from fourrounds.desk.mock_copy import make_copy
+from fourrounds.desk.mocks import Act, Mock, Mocks, Round, copy_path
 from fourrounds.desk.panel import Face, Panel
 from fourrounds.desk.scorecard import scorecard
 from fourrounds.examiner.layout import Layout
-
-CLOCK = """\
-# The clock of this round: run this cell (Shift-Enter).
-from fourrounds import desk
-
-desk.mock_clock({number}, {round})"""
-HAND_IN = """\
-# When this round is done: run this cell, and press Hand in.
-from fourrounds import desk
-
-desk.hand_in_mock({number}, {round})"""
-
-
-def make_copy(layout: Layout, user: str, mock: Mock, round_: Round) -> Path:
-    """The learner's notebook of a round, made if it is not there yet. Raises :class:`DeskError`."""
-    problem = layout.problem(round_.dealt.problem)
-    path = copy_path(layout, user, mock.number, problem.slug)
-    if not path.exists():
-        release = work.release_path(layout, problem)
-        if not release.is_file():
-            raise DeskError(f"{problem.slug} is not built yet: run `fourrounds build {problem.slug}`.")
-        names = {"number": mock.number, "round": round_.number}
-        data = work.with_desk(
-            release.read_bytes(), problem, CLOCK.format(**names), HAND_IN.format(**names)
-        )
-        work.put(data, path)
-    return path
 
 
 def start_of(layout: Layout, round_: Round) -> Do:
@@ -59,6 +32,7 @@ class MockPanel(Panel):
         self._mocks = Mocks(layout, user)
         self._busy = False
         self._asked: str | None = None
+        self._shown: object = None
         super().__init__()
         self.draw()
 
@@ -75,6 +49,7 @@ class MockPanel(Panel):
 
     def drawn(self) -> Face:
         mock = self._mock()
+        self._shown = _state(mock)
         if mock is None:
             return {
                 "html": f"<p>{escape(mock_text.NONE)}</p>",
@@ -158,13 +133,9 @@ class MockPanel(Panel):
 
     def _alive(self, _content: Mapping[str, Any]) -> None:
         mock = self._mock()
-        if mock is None or mock.over:
-            self.draw()
-            return
-        self._mocks.alive(mock.number)
-        shown = self.face.get("clock") or {}
-        now = _clock_face(self._mocks.read(mock.number)) or {}
-        if any(shown.get(key) != now.get(key) for key in ("phase", "running", "allowed")):
+        if mock is not None and not mock.over:
+            self._mocks.alive(mock.number)
+        if self._shown != _state(self._mock()):  # something was done elsewhere
             self.draw()
 
     def _begin(self, _content: Mapping[str, Any]) -> str:
@@ -245,6 +216,13 @@ class MockPanel(Panel):
         return f"The debrief is open: {path.name} in solutions/."
 
 
+def _state(mock: Mock | None) -> object:
+    """What a face is drawn from, apart from the time that passes."""
+    if mock is None:
+        return None
+    return mock.number, mock.phase, [(one.state, one.clock.phase, one.clock.running) for one in mock.rounds]
+
+
 def _clock_face(mock: Mock) -> dict[str, Any] | None:
     """The running clock of the round, or the countdown of the break."""
     present = mock.present
@@ -294,6 +272,7 @@ class HandInPanel(MockPanel):
 
     def drawn(self) -> Face:
         mock = self._mock()
+        self._shown = _state(mock)
         round_ = mock.round(self._round)
         if mock.over or round_.ended_at is not None:
             return super().drawn()

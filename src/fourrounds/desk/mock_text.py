@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from fourrounds.desk.catalogue import ROUNDS
-from fourrounds.desk.clock import told
+from fourrounds.desk.clocks import told
 from fourrounds.desk.dealing import WORDS
-from fourrounds.desk.mock import Mock, Rest, Round
+from fourrounds.desk.mocks import Mock, Rest, Round
 
 NONE = (
     "A mock interview deals one problem of each of the four rounds, with the rounds' clocks and a break "
@@ -69,8 +69,8 @@ def now(mock: Mock) -> list[str]:
     if left_at is not None:
         when = left_at.astimezone()
         said.append(
-            f"The clock stopped at {when:%H:%M} on {when.day} {when:%B}, the last time that anything was heard "
-            "of this round. Nothing after that was counted."
+            f"The clock stopped at {when:%H:%M} on {when.day} {when:%B}, the last time that anything was "
+            "heard of this round. Nothing after that was counted."
         )
     if present.state == "waiting" and present.rest is not None:
         said.append(rest(present.rest))
@@ -89,7 +89,9 @@ def lines(mock: Mock, path: Path | None = None) -> list[str]:
     if present is None or path is None:
         return text
     if present.state == "waiting":
-        text.append(f"Round {present.number} is next. Open {path} in JupyterLab, which `fourrounds study` starts;")
+        text.append(
+            f"Round {present.number} is next. Open {path} in JupyterLab, which `fourrounds study` starts;"
+        )
         text.append("its first cell starts the clock, and its last cell hands in.")
     else:
         text.append(f"Round {present.number} is open: {path}. Its last cell hands in.")

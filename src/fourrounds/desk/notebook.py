@@ -18,6 +18,7 @@ from fourrounds.desk.apart import run_apart
 from fourrounds.desk.attempts import Attempts
 from fourrounds.desk.clock_panel import ClockPanel
 from fourrounds.desk.errors import DeskError
+from fourrounds.desk.mock_panel import HandInPanel, MockClockPanel, MockPanel
 from fourrounds.desk.planning import Plan, for_learner
 from fourrounds.desk.problems_panel import ProblemsPanel
 from fourrounds.desk.progress_page import Progress, of_learner
@@ -166,6 +167,24 @@ def submit(slug: str) -> SubmitPanel:
     """A button that saves the notebook, hands in what is on the screen, and shows the verdict."""
     layout, problem, user, path = _mine(slug)
     return SubmitPanel(layout, problem, user, path)
+
+
+@_in_words()
+def mock() -> MockPanel:
+    """The mock interview: begin one or go on with it, and see how it went."""
+    return MockPanel(Layout(find_root()), work.user_name())
+
+
+@_in_words()
+def mock_clock(number: int, round: int) -> MockClockPanel:
+    """The clock of a round of the mock interview ``number``, in the notebook of that round."""
+    return MockClockPanel(Layout(find_root()), work.user_name(), number, round)
+
+
+@_in_words()
+def hand_in_mock(number: int, round: int) -> HandInPanel:
+    """A button that hands in a round of the mock interview ``number``; its verdict comes at the end."""
+    return HandInPanel(Layout(find_root()), work.user_name(), number, round)
 
 
 def _mine(slug: str) -> tuple[Layout, Problem, str, Path]:

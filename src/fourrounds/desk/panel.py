@@ -28,10 +28,11 @@ class Panel(anywidget.AnyWidget):
     """A panel: a subclass gives it :meth:`drawn` and what its buttons do.
 
     A face has, each if it is wanted: ``clock`` (``seconds`` so far, ``allowed`` seconds, ``running``,
-    ``phase``, ``chip``: whether it stays in sight), ``html``, ``ask`` (``label``, ``max``, ``unit``),
-    ``buttons`` (``do``, ``label``, ``title``, ``main``, ``value``; ``save``: the notebook is saved first and
-    comes along; ``ask``: what was typed comes along), ``status``, ``error``, ``busy``, ``fold`` (whether the
-    method section is folded away) and ``again`` (the cell is run again after a restart of the kernel).
+    ``phase``, ``chip``: whether it stays in sight, ``down``: it counts down), ``html``, ``ask`` (``label``,
+    ``max``, ``unit``), ``buttons`` (``do``, ``label``, ``title``, ``main``, ``value``; ``save``: the notebook
+    is saved first and comes along; ``ask``: what was typed comes along), ``status``, ``error``, ``busy``,
+    ``fold`` (whether the method section is folded away) and ``again`` (the cell is run again after a restart
+    of the kernel).
     """
 
     _esm = PAGE / "panel.js"

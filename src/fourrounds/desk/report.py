@@ -211,7 +211,7 @@ def html_report(report: Mapping[str, Any], next_steps: Sequence[str]) -> str:
     rows = []
     for cell in report["cells"]:
         sign, _, colour = _sign(cell)
-        words = _with_code(_words(cell)) if cell["kind"] == Kind.MANUAL else escape(_words(cell))
+        words = with_code(_words(cell)) if cell["kind"] == Kind.MANUAL else escape(_words(cell))
         rows.append(
             f"<tr><td {left}>{escape(plain(cell['group']))}</td>"
             f"<td {left}><span style='color:{colour}'>{sign} {escape(_verdict(cell))}</span></td>"
@@ -225,7 +225,7 @@ def html_report(report: Mapping[str, Any], next_steps: Sequence[str]) -> str:
         for cell in report["cells"]
         for detail in cell.get("details", ())
     )
-    below = shown + "".join(f"<p>{_with_code(line)}</p>" for line in lines(report, next_steps))
+    below = shown + "".join(f"<p>{with_code(line)}</p>" for line in lines(report, next_steps))
     return (
         f"<table><caption {left}>{escape(report['problem'])}</caption><thead><tr>{head}</tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table>{below}"
@@ -244,7 +244,7 @@ def _bar(cell: Mapping[str, Any], colour: str) -> str:
     )
 
 
-def _with_code(line: str) -> str:
+def with_code(line: str) -> str:
     """Escaped, with what stands between backticks set as code."""
     parts = escape(line).split("`")
     if len(parts) % 2 == 0:

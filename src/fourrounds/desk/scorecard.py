@@ -17,21 +17,15 @@ from typing import Any
 
 from fourrounds.desk import store
 from fourrounds.desk.attempts import Attempt, Attempts
-from fourrounds.desk.dealing import passed
-from fourrounds.desk.mock import Dealt, Mock, Mocks, Round
+from fourrounds.desk.mocks import Dealt, Mock, Mocks, Round
+from fourrounds.desk.standing import passes, skill_of
 from fourrounds.examiner.layout import ASSIGNMENTS, Layout
 from fourrounds.examiner.problem import Problem
 from fourrounds.examiner.wall import Kind
 
 TO_WORK_ON = 3
-WRITING = "writing"
 _CHAPTERS = dict(zip(ASSIGNMENTS, ("02", "03", "03", "01"), strict=True))
 """The chapter of the guide that teaches what a round asks, by the number at the head of its file's name."""
-
-
-def skill_of(group: str) -> str:
-    """The skill that a group of tests shows."""
-    return WRITING if group == "manual" else group
 
 
 @dataclass(frozen=True)
@@ -81,6 +75,12 @@ class RoundScore:
     def share(self) -> float | None:
         """Of the points with a verdict; None where nothing has one."""
         return self.points / self.max_points if self.max_points else None
+
+    @property
+    def expected_share(self) -> float | None:
+        """What was expected, as a share of the points that the examiner gives."""
+        most = sum(part.max_points for part in self.parts if part.group != "manual")
+        return None if self.expected is None or not most else min(self.expected / most, 1.0)
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,9 @@ def scorecard(layout: Layout, user: str, number: int) -> Scorecard:
     def scores(mock: Mock) -> tuple[RoundScore, ...]:
         graded = mocks.attempts(mock.number)
         return tuple(
-            round_score(one, by_number.get(graded.get(one.submission))) if one.submission else round_score(one)
+            round_score(one, by_number.get(graded.get(one.submission)))
+            if one.submission
+            else round_score(one)
             for one in mock.rounds
         )
 
@@ -204,7 +206,11 @@ def _parts(dealt: Dealt, attempt: Attempt) -> tuple[Part, ...]:
         if cell["kind"] == Kind.MANUAL:
             judged = attempt.review(cell["grade_id"])
             points = judged.points if judged else None
-            no = [q for q, yes in zip(judged.questions, judged.answers, strict=True) if not yes] if judged else []
+            no = (
+                [q for q, yes in zip(judged.questions, judged.answers, strict=True) if not yes]
+                if judged
+                else []
+            )
             why = f"You answered no to: {no[0]}" if no else ""
         elif cell["kind"] == Kind.EXAMINER_FAULT:
             points = None
@@ -243,9 +249,7 @@ def compose(
         for name, (points, most) in _by_skill(rounds).items()
     )
     ungraded = tuple(one.number for one in rounds if one.state == "handed in" and one.attempt is None)
-    return Scorecard(
-        mock, tuple(rounds), skills, _work_on(rounds, layout, attempts), tuple(past), ungraded
-    )
+    return Scorecard(mock, tuple(rounds), skills, _work_on(rounds, layout, attempts), tuple(past), ungraded)
 
 
 def _mean(rounds: Sequence[RoundScore]) -> float | None:
@@ -290,11 +294,10 @@ def _work_on(
     return tuple(found)
 
 
-def _practise(
-    skill: str, one: RoundScore, problems: Sequence[Problem], attempts: Sequence[Attempt]
-) -> str:
+def _practise(skill: str, one: RoundScore, problems: Sequence[Problem], attempts: Sequence[Attempt]) -> str:
     """Another problem of the round that asks for the skill, best one that is new; else the same one again."""
-    done, tried = passed(attempts), {attempt.problem for attempt in attempts}
+    done = {attempt.problem for attempt in attempts if passes(attempt)}
+    tried = {attempt.problem for attempt in attempts}
     asking = [
         problem
         for problem in problems

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from typing import TYPE_CHECKING
 
 from fourrounds.desk.catalogue import ROUNDS
-from fourrounds.desk.clock import told
-from fourrounds.desk.report import plain
+from fourrounds.desk.clocks import told
+from fourrounds.desk.figures import BLUE, FAINT, INK, ORANGE, Figure, drawn
+from fourrounds.desk.report import plain, with_code
 from fourrounds.desk.scorecard import RoundScore, Scorecard, Skill, ToWorkOn
 
-# Each is told apart from JupyterLab's light and dark page, and from the other.
-BLUE, ORANGE = "#2f7fc1", "#c7690a"
-_INK = "fill:var(--jp-content-font-color1, #212121)"
-_FAINT = "var(--jp-layout-color3, #ddd)"
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 _LONGEST = 300
+MOST_SHOWN = 8
+"""Mocks in the picture, the last ones."""
 COLUMNS = ("Round", "Problem", "Points", "Time", "Expected", "Before")
 
 
@@ -41,7 +44,9 @@ def against(card: Scorecard) -> str | None:
 
 def _difference(by: float) -> str:
     points = round(100 * by)
-    return f"{abs(points)} percentage point{'' if abs(points) == 1 else 's'} {'less' if points < 0 else 'more'}"
+    return (
+        f"{abs(points)} percentage point{'' if abs(points) == 1 else 's'} {'less' if points < 0 else 'more'}"
+    )
 
 
 def row(one: RoundScore, card: Scorecard) -> tuple[str, ...]:
@@ -80,8 +85,8 @@ def breaks(card: Scorecard) -> str | None:
 def review_lines(card: Scorecard) -> list[str]:
     """What waits for the learner's own review."""
     return [
-        f"{points:g} points of {slug} are for what you wrote in words. They wait for you: "
-        f"`fourrounds review {slug}` asks what an interviewer would. They count here when you have judged them."
+        f"{points:g} points of {slug} are for what you wrote in words. They wait for `fourrounds review "
+        f"{slug}`, which asks what an interviewer would, and count here when you have judged them."
         for slug, points in card.waiting.items()
     ]
 
@@ -91,11 +96,14 @@ def work_line(one: ToWorkOn) -> str:
     why = plain(one.why)
     why = why if len(why) <= _LONGEST else f"{why[:_LONGEST]} ..."
     same = one.practise == one.problem
-    what = f"do {one.problem} again: `fourrounds start {one.practise} --again`" if same else (
-        f"{one.practise} asks for it too: `fourrounds start {one.practise}`"
+    what = (
+        f"do {one.problem} again: `fourrounds start {one.practise} --again`"
+        if same
+        else (f"{one.practise} asks for it too: `fourrounds start {one.practise}`")
     )
     read = f"; read notebooks/{one.chapter}" if one.chapter else ""
-    return f"{one.skill} ({one.lost:.0%} of a round). Round {one.round}, {one.problem}: {why} Next, {what}{read}."
+    where = f"Round {one.round}, {one.problem}"
+    return f"{one.skill} ({one.lost:.0%} of a round). {where}: {why} Next, {what}{read}."
 
 
 def skill_line(one: Skill) -> str:
@@ -138,20 +146,20 @@ def html(card: Scorecard) -> str:
         "<tr>" + "".join(f"<td {left}>{escape(texts[number])}</td>" for number in shown) + "</tr>"
         for texts in rows
     )
-    sum_ = "".join(f"<p>{_with_code(line)}</p>" for line in (against(card), ungraded_line(card)) if line)
-    pictures = [rounds_picture(card)] if any(one.share is not None for one in card.rounds) else []
-    pictures += [trend_picture(card)] if card.earlier and card.share is not None else []
-    drawn = "".join(pictures)
+    sum_ = "".join(f"<p>{with_code(line)}</p>" for line in (against(card), ungraded_line(card)) if line)
+    figures = [rounds_figure(card)] if card.share is not None else []
+    figures += [trend_figure(card)] if card.earlier and card.share is not None else []
+    pictures = "".join(f"<div>{one.html()}</div>" for one in figures)
     parts = [
         f"<h4>{escape(head(card))}</h4>{sum_}",
         f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>",
-        f"<div style='display:flex;flex-wrap:wrap;gap:1.5em'>{drawn}</div>" if drawn else "",
+        f"<div style='display:flex;flex-wrap:wrap;gap:1.5em'>{pictures}</div>" if pictures else "",
     ]
     parts += [f"<p>{escape(line)}</p>" for line in (breaks(card),) if line]
     if card.work_on:
-        items = "".join(f"<li>{_with_code(work_line(one))}</li>" for one in card.work_on)
+        items = "".join(f"<li>{with_code(work_line(one))}</li>" for one in card.work_on)
         parts.append(f"<h4>To work on</h4><ol>{items}</ol>")
-    parts += [f"<p>{_with_code(line)}</p>" for line in review_lines(card)]
+    parts += [f"<p>{with_code(line)}</p>" for line in review_lines(card)]
     if card.skills:
         parts.append(f"<h4>By skill</h4>{_skills(card.skills)}")
     return "".join(parts)
@@ -165,7 +173,7 @@ def _skills(skills: Sequence[Skill]) -> str:
     rows = []
     for one in skills:
         bar = (
-            f"<div aria-hidden='true' style='{thin};width:110px;background:{_FAINT}'>"
+            f"<div aria-hidden='true' style='{thin};width:110px;background:var(--jp-layout-color3, #ddd)'>"
             f"<div style='{thin};width:{one.share:.0%};background:{BLUE}'></div></div>"
         )
         cells = [escape(one.name), f"{one.points:g} of {one.max_points:g} ({one.share:.0%}){bar}"]
@@ -175,105 +183,73 @@ def _skills(skills: Sequence[Skill]) -> str:
     return f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
 
 
-def rounds_picture(card: Scorecard) -> str:
-    """Bars: the share of each round, what was expected, and the mock before."""
-    wide, high, x0 = 420, 44 * len(card.rounds) + 52, 64
-    scale = wide - x0 - 60
+def rounds_figure(card: Scorecard) -> Figure:
+    """Bars: the share of each round, with what was expected and the mock before."""
+    rows = card.rounds
     before = card.earlier[-1] if card.earlier else None
-    parts, words = [], []
-    for place, one in enumerate(card.rounds):
-        y = 34 + 44 * place
-        parts.append(_text(0, y + 15, f"Round {one.number}"))
-        parts.append(f"<rect x='{x0}' y='{y}' width='{scale}' height='20' style='fill:{_FAINT}'/>")
-        if one.share is None:
-            parts.append(_text(x0 + 6, y + 15, one.state))
-            words.append(f"round {one.number} {one.state}")
-            continue
-        said = f"round {one.number} {one.share:.0%}"
-        parts.append(
-            f"<rect x='{x0}' y='{y}' width='{scale * one.share:.1f}' height='20' style='fill:{BLUE}'/>"
-        )
-        parts.append(_text(x0 + scale + 6, y + 15, f"{one.share:.0%}"))
-        most = sum(part.max_points for part in one.parts if part.group != "manual")
-        if one.expected is not None and most:
-            x = x0 + scale * min(one.expected / most, 1.0)
-            parts.append(
-                f"<line x1='{x:.1f}' x2='{x:.1f}' y1='{y - 4}' y2='{y + 24}' "
-                f"style='stroke:{ORANGE};stroke-width:4'/>"
-            )
-            said += f", expected {min(one.expected / most, 1.0):.0%}"
-        if before is not None and one.number in before.rounds:
-            x = x0 + scale * before.rounds[one.number]
-            parts.append(
-                f"<circle cx='{x:.1f}' cy='{y + 27}' r='4' "
-                f"style='fill:none;stroke:var(--jp-content-font-color1, #212121);stroke-width:1.5'/>"
-            )
-            said += f", before {before.rounds[one.number]:.0%}"
-        words.append(said)
-    y = high - 8
-    parts.append(f"<rect x='{x0}' y='{y - 10}' width='12' height='12' style='fill:{BLUE}'/>")
-    parts.append(_text(x0 + 18, y, "share of the points"))
-    parts.append(
-        f"<line x1='{x0 + 158}' x2='{x0 + 158}' y1='{y - 12}' y2='{y + 4}' "
-        f"style='stroke:{ORANGE};stroke-width:4'/>"
-    )
-    parts.append(_text(x0 + 166, y, "expected"))
-    if before is not None:
-        parts.append(
-            f"<circle cx='{x0 + 240}' cy='{y - 4}' r='4' "
-            "style='fill:none;stroke:var(--jp-content-font-color1, #212121);stroke-width:1.5'/>"
-        )
-        parts.append(_text(x0 + 250, y, f"mock {before.number}"))
-    alt = f"Points by round, as shares: {'; '.join(words)}."
-    return _svg(wide, high, "Points by round", alt, parts)
 
+    def draw(axes: Axes) -> None:
+        places = range(len(rows))
+        axes.barh(places, [1.0] * len(rows), color=FAINT, height=0.55)
+        axes.barh(places, [one.share or 0.0 for one in rows], color=BLUE, height=0.55, label="points")
+        for place, one in enumerate(rows):
+            said = f"{one.share:.0%}" if one.share is not None else one.state
+            axes.text(1.02, place, said, va="center", color=INK, fontsize=9)
+        expected = [
+            (share, place) for place, one in enumerate(rows) if (share := one.expected_share) is not None
+        ]
+        if expected:
+            axes.plot(*zip(*expected, strict=True), "|", color=ORANGE, ms=22, mew=3, label="expected")
+        if before is not None:
+            shares = [
+                (before.rounds[one.number], n) for n, one in enumerate(rows) if one.number in before.rounds
+            ]
+            label = f"mock interview {before.number}"
+            axes.plot(*zip(*shares, strict=True), "D", color="none", mec=INK, mew=1.5, label=label)
+        axes.set_yticks(places, [f"Round {one.number}" for one in rows])
+        axes.invert_yaxis()
+        axes.set_xlim(0, 1)
+        axes.set_xticks([0, 0.5, 1], ["0%", "50%", "100%"])
+        axes.legend(
+            loc="upper center",
+            bbox_to_anchor=(0.45, -0.12),
+            ncols=3,
+            frameon=False,
+            labelcolor=INK,
+            markerscale=0.5,
+            handletextpad=0.4,
+            columnspacing=1.2,
+        )
 
-def trend_picture(card: Scorecard) -> str:
-    """A line: the share of every mock so far."""
-    assert card.share is not None
-    points = [(one.number, one.share) for one in card.earlier] + [(card.mock.number, card.share)]
-    points = points[-8:]
-    wide, high, x0, y0 = 300, 228, 46, 40
-    across, down = wide - x0 - 24, 140
-    step = across / (len(points) - 1)
-    places = [(x0 + step * n, y0 + down * (1 - share)) for n, (_, share) in enumerate(points)]
     parts = []
-    for share in (0.0, 0.5, 1.0):
-        y = y0 + down * (1 - share)
-        parts.append(
-            f"<line x1='{x0}' x2='{x0 + across}' y1='{y}' y2='{y}' style='stroke:{_FAINT};stroke-width:1'/>"
-        )
-        parts.append(_text(x0 - 8, y + 4, f"{share:.0%}", "end"))
-    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-    parts.append(f"<polyline points='{path}' style='fill:none;stroke:{BLUE};stroke-width:2'/>")
-    for (number, share), (x, y) in zip(points, places, strict=True):
-        parts.append(f"<circle cx='{x:.1f}' cy='{y:.1f}' r='4.5' style='fill:{BLUE}'/>")
-        parts.append(_text(x, y - 9, f"{share:.0%}", "middle"))
-        parts.append(_text(x, y0 + down + 18, str(number), "middle"))
-    parts.append(_text(x0 + across / 2, y0 + down + 36, "mock interview", "middle"))
+    for one in rows:
+        said = f"round {one.number}: {one.state if one.share is None else f'{one.share:.0%}'}"
+        said += "" if one.expected_share is None else f", expected {one.expected_share:.0%}"
+        if before is not None and one.number in before.rounds:
+            said += f", in mock interview {before.number} {before.rounds[one.number]:.0%}"
+        parts.append(said)
+    return drawn("Points by round", draw, f"Points by round, as shares. {'; '.join(parts)}.", 2.6, 0.9)
+
+
+def trend_figure(card: Scorecard) -> Figure:
+    """A line: the share of all rounds in each mock so far."""
+    assert card.share is not None
+    points = [*((one.number, one.share) for one in card.earlier), (card.mock.number, card.share)][
+        -MOST_SHOWN:
+    ]
+
+    def draw(axes: Axes) -> None:
+        places = range(len(points))
+        axes.plot(places, [share for _, share in points], "o-", color=BLUE, ms=7, lw=2)
+        for place, (_, share) in enumerate(points):
+            axes.annotate(
+                f"{share:.0%}", (place, share), (0, 9), textcoords="offset points", ha="center", color=INK
+            )
+        axes.set_xticks(places, [str(number) for number, _ in points])
+        axes.set_xlim(-0.4, len(points) - 0.6)
+        axes.set_ylim(0, 1.12)
+        axes.set_yticks([0, 0.5, 1], ["0%", "50%", "100%"])
+        axes.set_xlabel("mock interview")
+
     said = ", ".join(f"{share:.0%} in mock interview {number}" for number, share in points)
-    return _svg(wide, high, "All rounds", f"The share of all rounds over time: {said}.", parts)
-
-
-def _text(x: float, y: float, text: str, anchor: str = "start") -> str:
-    return (
-        f"<text x='{x:.1f}' y='{y:.1f}' text-anchor='{anchor}' style='{_INK};font-size:13px'>"
-        f"{escape(text)}</text>"
-    )
-
-
-def _svg(wide: int, high: int, name: str, alt: str, parts: Sequence[str]) -> str:
-    heading = f"<text x='0' y='14' style='{_INK};font-size:14px;font-weight:bold'>{escape(name)}</text>"
-    return (
-        f"<svg role='img' aria-label='{escape(alt)}' width='{wide}' height='{high}' "
-        f"viewBox='0 0 {wide} {high}' style='max-width:100%'>"
-        f"{heading}{''.join(parts)}</svg>"
-    )
-
-
-def _with_code(line: str) -> str:
-    """Escaped, with what stands between backticks set as code."""
-    parts = escape(line).split("`")
-    if len(parts) % 2 == 0:
-        return "`".join(parts)
-    return "".join(f"<code>{part}</code>" if number % 2 else part for number, part in enumerate(parts))
+    return drawn("All rounds", draw, f"The points of all rounds, as a share: {said}.", 2.6)

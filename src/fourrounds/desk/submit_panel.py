@@ -12,6 +12,7 @@ from fourrounds.desk.apart import run_apart
 from fourrounds.desk.attempts import Attempt, Attempts
 from fourrounds.desk.clocks import Clocks, Do, told
 from fourrounds.desk.errors import DeskError
+from fourrounds.desk.mocks import refuse_copy
 from fourrounds.desk.panel import Face, Panel
 from fourrounds.desk.work import saved_at, work_path
 from fourrounds.examiner.layout import Layout
@@ -78,26 +79,14 @@ class SubmitPanel(Panel):
 
     def _submit(self, content: Mapping[str, Any]) -> str:
         screen = self.screen(content)
+        refuse_copy(self._layout, self._user, screen.path)
         data = handing_in.confirmed(screen)
-        predicted = self._predicted(content.get("value"))
+        predicted = handing_in.predicted(content.get("value"), self._most)
         self._path = screen.path
         slug = self._problem.slug
         clock = self._clocks.read(slug, self._problem.minutes, saved_at=saved_at(screen.path))
         number = handing_in.hand_in(self._layout, self._user, slug, screen.path, data, predicted, clock.kept)
         return self._grade(number)
-
-    def _predicted(self, typed: object) -> float | None:
-        if typed in (None, ""):
-            return None
-        try:
-            predicted = float(str(typed))
-        except ValueError:
-            predicted = -1.0
-        if not 0 <= predicted <= self._most:
-            raise DeskError(
-                f"Nothing was handed in: expect between 0 and {self._most:g} points, or leave it empty."
-            )
-        return predicted
 
     def _settle(self, _content: Mapping[str, Any]) -> str:
         waits = [

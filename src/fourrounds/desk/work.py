@@ -125,8 +125,8 @@ def put(data: bytes, path: Path) -> bool:
 def with_desk(data: bytes, problem: Problem, clock: str = CLOCK, submit: str = SUBMIT) -> bytes:
     """A released notebook with the desk's cells: a clock behind the front matter, and a last one to submit.
 
-    ``clock`` and ``submit`` are their sources, in which ``{slug}`` stands for the problem. The examiner leaves
-    them out (their role is ``desk``), so that the copy may also be handed in to a class.
+    ``clock`` and ``submit`` are their sources, in which ``{slug}`` stands for the problem. The examiner
+    leaves them out (their role is ``desk``), so that the copy may also be handed in to a class.
     """
     notebook = json.loads(data)
     cells = notebook["cells"]

@@ -64,6 +64,10 @@ function clockText(seconds) {
 /** What the clock shows after `seconds`: the time, and in words what is to be known about it. */
 function clockFace(clock, seconds) {
   const left = clock.allowed - seconds;
+  if (clock.down) {
+    const words = left < 0 ? `over, ${clock.phase}` : `left of the ${clock.phase}`;
+    return { time: clockText(left), words, late: left < 0 };
+  }
   const state = clock.running ? clock.phase : "paused";
   const words =
     left < 0
@@ -199,7 +203,8 @@ function render({ model, el }) {
 
   // What one panel did may change what another shows: a submission stops the clock.
   const look = (event) => {
-    if (event.detail !== model && model.get("face").clock) model.send({ do: "alive", root: serverRoot() });
+    const face = model.get("face");
+    if (event.detail !== model && (face.clock || face.again)) model.send({ do: "alive", root: serverRoot() });
   };
   const changed = () => {
     draw();

@@ -1,7 +1,7 @@
 """The mock interview: a problem of each round, the rounds' clocks, breaks between them, grading at the end.
 
 What happens is kept as moments in the learner's file, and where a mock stands is folded from them, as a clock
-is (``clock.py``). So a server, a kernel or a machine that is killed takes nothing with it: the mock stands
+is (``clocks.py``). So a server, a kernel or a machine that is killed takes nothing with it: the mock stands
 where it was, and the clock of an open round stopped at the last sign of life.
 
 A round begins when its clock is started, and ends when it is handed in or given up. The break between two
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from fourrounds.desk import handing_in, store
-from fourrounds.desk.clock import GRACE, Clock, Do, Moment, fold
+from fourrounds.desk.clocks import GRACE, Clock, Do, Moment, fold
 from fourrounds.desk.errors import DeskError
 from fourrounds.examiner.layout import Layout
 
@@ -238,9 +238,9 @@ class Mocks:
         now = now or datetime.now(UTC)
         with self._store.writing() as db:
             ask = _asking(db)
-            for number in _numbers(ask, self.user):
-                if not self._read(ask, number, now).over:
-                    raise DeskError(f"Mock interview {number} goes on: `fourrounds mock` resumes it.")
+            for earlier in _numbers(ask, self.user):
+                if not self._read(ask, earlier, now).over:
+                    raise DeskError(f"Mock interview {earlier} goes on: `fourrounds mock` resumes it.")
             number = db.execute(
                 "INSERT INTO mocks (user, seed, begun_at, dealt) VALUES (?, ?, ?, ?)",
                 (self.user, seed, now.isoformat(), json.dumps([asdict(one) for one in dealt])),
@@ -248,9 +248,7 @@ class Mocks:
         assert number is not None
         return number
 
-    def happen(
-        self, number: int, round_: int | None, what: Do | Act, now: datetime | None = None
-    ) -> Mock:
+    def happen(self, number: int, round_: int | None, what: Do | Act, now: datetime | None = None) -> Mock:
         """Keep that something happened, if it can happen now, and return the mock as it then stands."""
         now = now or datetime.now(UTC)
         with self._store.writing() as db:
@@ -291,7 +289,7 @@ class Mocks:
     def attempts(self, number: int) -> dict[int, int | None]:
         """What was handed in in this mock, by its number; the attempt that it became, or None so far."""
         rows = self._store.select("SELECT id, attempt FROM submissions WHERE mock = ? ORDER BY id", (number,))
-        return {submission: attempt for submission, attempt in rows}
+        return dict(rows)
 
     def _keep(
         self,
@@ -358,7 +356,7 @@ def _with_save(signs: Sequence[datetime], path: Path) -> datetime | None:
 
 
 def _allow(mock: Mock, round_: int | None, what: Do | Act) -> None:
-    """Raise :class:`DeskError` where this cannot happen now: another panel or process may have been faster."""
+    """Raise :class:`DeskError` where this cannot happen now: another panel may have been faster."""
     if mock.over:
         raise DeskError(f"Mock interview {mock.number} is over: `fourrounds mock` shows how it went.")
     if round_ is None:
@@ -375,9 +373,7 @@ def _allow(mock: Mock, round_: int | None, what: Do | Act) -> None:
         raise DeskError(f"Round {round_} comes after Round {present.number}, which is not done yet.")
     if found.state == "waiting" and what not in {Do.READ, Do.CODE, Act.GIVE_UP}:
         raise DeskError(f"Round {round_} has not been started: its first cell starts it, or `desk.mock()`.")
-    if found.state == "open" and (
-        what is Do.READ or (what is Do.CODE and found.clock.phase == "coding")
-    ):
+    if found.state == "open" and (what is Do.READ or (what is Do.CODE and found.clock.phase == "coding")):
         raise DeskError(f"Round {round_} was started already.")
 
 
