@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from desk_course import ASSIGNMENT, LEARNER, SLUG, Ran, write_answer
+from desk_course import ASSIGNMENT, FOUR, LEARNER, SLUG, Ran, write_answer
 
 from fourrounds.cli import main
 from fourrounds.course.new import new
@@ -37,6 +37,18 @@ def layout(pristine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> L
     monkeypatch.setenv("FOURROUNDS_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("FOURROUNDS_USER", LEARNER)
     return Layout(root)
+
+
+@pytest.fixture
+def four(layout: Layout) -> Layout:
+    """The course with a problem in every round, all of them alike: ``softmax``, ``second`` and so on."""
+    for slug, assignment in list(FOUR.items())[1:]:
+        new(layout.root, slug, assignment)
+        for path, data in release(layout.source / assignment, [slug]).items():
+            target = layout.release / assignment / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(data)
+    return layout
 
 
 @pytest.fixture

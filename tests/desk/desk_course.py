@@ -10,6 +10,13 @@ from typing import Any
 ASSIGNMENT = "round1_implement"
 SLUG = "softmax"
 LEARNER = "ada"
+FOUR = {
+    SLUG: ASSIGNMENT,
+    "second": "round2_critique",
+    "third": "round3_design",
+    "fourth": "round4_open_problems",
+}
+"""The problems of a course that has one in every round."""
 EXAMINED = 4.0
 """The points of ``softmax`` that the examiner gives; one more is a person's."""
 
