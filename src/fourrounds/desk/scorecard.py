@@ -162,7 +162,8 @@ def scorecard(layout: Layout, user: str, number: int) -> Scorecard:
 
     mock = mocks.read(number)
     earlier = [one for one in mocks.all() if one.number < number and one.phase == "over"]
-    return compose(mock, scores(mock), [(one, scores(one)) for one in earlier], layout, every)
+    past = [(one, scores(one)) for one in earlier]
+    return compose(mock, scores(mock), past, layout.problems(), every, _chapters(layout))
 
 
 def round_score(round_: Round, attempt: Attempt | None = None) -> RoundScore:
@@ -233,10 +234,15 @@ def compose(
     mock: Mock,
     rounds: Sequence[RoundScore],
     earlier: Sequence[tuple[Mock, Sequence[RoundScore]]],
-    layout: Layout,
+    problems: Sequence[Problem],
     attempts: Sequence[Attempt],
+    chapters: Mapping[str, str],
 ) -> Scorecard:
-    """The scorecard from the scores of its rounds and those of ``earlier`` mocks, oldest first."""
+    """The scorecard from the scores of its rounds and those of ``earlier`` mocks, oldest first.
+
+    ``problems`` are those of the course, ``attempts`` all of the learner's: what to practise is chosen from
+    them. ``chapters`` is the guide's file for each assignment.
+    """
     past = []
     for one, scores in earlier:
         share = _mean(scores)
@@ -249,7 +255,9 @@ def compose(
         for name, (points, most) in _by_skill(rounds).items()
     )
     ungraded = tuple(one.number for one in rounds if one.state == "handed in" and one.attempt is None)
-    return Scorecard(mock, tuple(rounds), skills, _work_on(rounds, layout, attempts), tuple(past), ungraded)
+    return Scorecard(
+        mock, tuple(rounds), skills, _work_on(rounds, problems, attempts, chapters), tuple(past), ungraded
+    )
 
 
 def _mean(rounds: Sequence[RoundScore]) -> float | None:
@@ -268,7 +276,10 @@ def _by_skill(rounds: Sequence[RoundScore]) -> dict[str, tuple[float, float]]:
 
 
 def _work_on(
-    rounds: Sequence[RoundScore], layout: Layout, attempts: Sequence[Attempt]
+    rounds: Sequence[RoundScore],
+    problems: Sequence[Problem],
+    attempts: Sequence[Attempt],
+    chapters: Mapping[str, str],
 ) -> tuple[ToWorkOn, ...]:
     losses: dict[str, list[tuple[float, RoundScore, Part]]] = {}
     for one in rounds:
@@ -276,7 +287,6 @@ def _work_on(
             if part.lost:
                 losses.setdefault(skill_of(part.group), []).append((part.lost / one.max_points, one, part))
     worst = sorted(losses.items(), key=lambda pair: -round(sum(lost for lost, _, _ in pair[1]), 9))
-    problems = layout.problems() if worst else []
     found = []
     for skill, parts in worst[:TO_WORK_ON]:
         _, one, part = max(parts, key=lambda pair: pair[0])
@@ -288,7 +298,7 @@ def _work_on(
                 problem=one.problem,
                 why=part.why,
                 practise=_practise(skill, one, problems, attempts),
-                chapter=_chapter(layout, one.assignment),
+                chapter=chapters.get(one.assignment),
             )
         )
     return tuple(found)
@@ -313,9 +323,13 @@ def _practise(skill: str, one: RoundScore, problems: Sequence[Problem], attempts
     return min(ranks)[-1] if ranks else one.problem
 
 
-def _chapter(layout: Layout, assignment: str) -> str | None:
-    number = _CHAPTERS[assignment]
-    return next((path.name for path in sorted((layout.root / "notebooks").glob(f"{number}_*.ipynb"))), None)
+def _chapters(layout: Layout) -> dict[str, str]:
+    """The chapters that are there."""
+    found = {}
+    for assignment, number in _CHAPTERS.items():
+        names = sorted(path.name for path in (layout.root / "notebooks").glob(f"{number}_*.ipynb"))
+        found |= {assignment: names[0]} if names else {}
+    return found
 
 
 def json_object(card: Scorecard) -> dict[str, Any]:
