@@ -325,7 +325,7 @@ def _practise(skill: str, one: RoundScore, problems: Sequence[Problem], attempts
 
 def _chapters(layout: Layout) -> dict[str, str]:
     """The chapters that are there."""
-    found = {}
+    found: dict[str, str] = {}
     for assignment, number in _CHAPTERS.items():
         names = sorted(path.name for path in (layout.root / "notebooks").glob(f"{number}_*.ipynb"))
         found |= {assignment: names[0]} if names else {}
