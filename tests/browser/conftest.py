@@ -1,19 +1,13 @@
 """A course of its own, JupyterLab serving it as ``make study`` does, and a page in Chromium."""
 
 import os
-import re
 import shutil
-import signal
-import socket
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
-from served import Course, Lab
+from served import Course, Lab, Server
 
 REPOSITORY = Path(__file__).parents[2]
 TIMEOUT_MS = 60_000
@@ -50,42 +44,17 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Course:
 
 
 @pytest.fixture(scope="module")
-def lab(course: Course) -> Iterator[Lab]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "fourrounds", "study"],
-        cwd=course.root,
-        env=course.environment | {"PORT": str(port)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    # A server that never says its address is stopped, and then what it said is the failure's text.
-    watchdog = threading.Timer(60, process.kill)
-    watchdog.start()
-    said: list[str] = []
-    assert process.stdout is not None
-    try:
-        for line in process.stdout:
-            said.append(line)
-            if found := re.fullmatch(r"Four Rounds is at (http://\S+)\n", line):
-                break
-        else:
-            pytest.fail(f"JupyterLab did not start:\n{''.join(said)}")
-        watchdog.cancel()
-        # What the server says later must not fill the pipe.
-        drain = threading.Thread(target=lambda: said.extend(process.stdout or ()), daemon=True)
-        drain.start()
-        assert f":{port}/" in found[1]
-        yield Lab(found[1])
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=30) == 0, "".join(said)
-    finally:
-        watchdog.cancel()
-        process.kill()
-        process.wait()
+def server(course: Course) -> Iterator[Server]:
+    """Not started yet; killed in the end, if it still runs."""
+    server = Server(course)
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="module")
+def lab(server: Server) -> Iterator[Lab]:
+    yield server.start()
+    server.stop()
 
 
 @pytest.fixture(scope="module")

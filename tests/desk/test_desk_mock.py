@@ -205,6 +205,13 @@ def test_a_course_without_problems_deals_nothing() -> None:
         dealing.deal([], [], (), 1)
 
 
+def test_what_is_not_built_is_not_dealt(four: Layout) -> None:
+    (four.release / FOUR["second"] / "second.ipynb").unlink()
+    mock = Mocks(four, LEARNER).read(dealing.begin(four, LEARNER))
+    assert [one.number for one in mock.rounds] == [1, 3, 4]
+    assert mock.rounds[1].dealt.problem == "third"
+
+
 # The learner's file.
 
 

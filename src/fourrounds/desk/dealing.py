@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Collection, Sequence
 from random import Random
 
-from fourrounds.desk import handing_in, store
+from fourrounds.desk import handing_in, store, work
 from fourrounds.desk.attempts import Attempt, Attempts
 from fourrounds.desk.errors import DeskError
 from fourrounds.desk.mocks import Dealt, Mocks
@@ -28,14 +28,16 @@ WORDS = {
 def begin(layout: Layout, user: str, seed: int | None = None) -> int:
     """Deal a mock interview and keep it; return its number. ``seed`` is drawn unless it is given.
 
-    Raises :class:`DeskError` while another mock goes on, or where the course has no problem.
+    A problem that is not built cannot be dealt. Raises :class:`DeskError` while another mock goes on, or
+    where there is no problem.
     """
     mocks = Mocks(layout, user)
     seed = secrets.randbits(31) if seed is None else seed
     met = {one.dealt.problem for mock in mocks.all() for one in mock.rounds if one.began_at is not None} | {
         one.problem for one in handing_in.waiting(layout, user)
     }
-    return mocks.begin(seed, deal(layout.problems(), Attempts(store.of(layout)).of(user), met, seed))
+    built = [one for one in layout.problems() if work.release_path(layout, one).is_file()]
+    return mocks.begin(seed, deal(built, Attempts(store.of(layout)).of(user), met, seed))
 
 
 def deal(
@@ -72,7 +74,7 @@ def deal(
             chosen, why = min(mine, key=lambda one: last[one.slug]), "again"
         dealt.append(Dealt(number, chosen.slug, assignment, chosen.minutes, _groups(chosen), why))
     if not dealt:
-        raise DeskError("There are no problems in source/ yet, so no mock interview can be dealt.")
+        raise DeskError("There are no problems to deal: `fourrounds build` builds those in source/.")
     return tuple(dealt)
 
 
