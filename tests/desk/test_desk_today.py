@@ -12,11 +12,12 @@ from desk_history import ARGUE, CRITIQUE, DESIGN, IMPLEMENT, IN_TIME, NOW, ago, 
 
 from fourrounds import desk
 from fourrounds.course.new import new
-from fourrounds.desk import handing_in, store
+from fourrounds.desk import dealing, handing_in, store
 from fourrounds.desk.ahead import next_new
 from fourrounds.desk.attempts import Attempt
 from fourrounds.desk.clocks import Clocks, Do
 from fourrounds.desk.clocks import told as clock_told
+from fourrounds.desk.mocks import Act, Mocks
 from fourrounds.desk.today import MOST, Task, today
 from fourrounds.examiner.layout import Layout
 from fourrounds.examiner.problem import Problem
@@ -63,6 +64,18 @@ def test_an_empty_history_gives_the_start_page_and_a_good_first_problem(whole: L
     assert "ask for it" in tasks[1].why
     assert tasks[1].minutes == 45
     assert not store.of(whole).path.exists()  # looking writes nothing
+
+
+def test_a_mock_interview_that_goes_on_comes_first_and_keeps_its_problems(whole: Layout) -> None:
+    number = dealing.begin(whole, LEARNER, seed=3)
+    mocks = Mocks(whole, LEARNER)
+    dealt = {one.dealt.problem for one in mocks.read(number).rounds}
+    tasks = today(whole)
+    assert (tasks[0].kind, tasks[0].command) == ("mock", "fourrounds mock")
+    assert "Round 1 is next" in tasks[0].why
+    assert dealt.isdisjoint(task.slug for task in tasks)
+    mocks.happen(number, None, Act.ABANDON)
+    assert "mock" not in {task.kind for task in today(whole)}
 
 
 def test_what_waits_for_its_verdict_comes_first(small: Layout, fourrounds: Callable[..., Ran]) -> None:

@@ -69,6 +69,8 @@ class MockPanel(Panel):
             buttons.append({"do": "grade", "label": "Grade what was handed in", "main": True})
         else:
             buttons.append({"do": "begin", "label": "Begin another mock"})
+            look = {"do": "look", "label": "Look again", "title": "What you have judged since is counted."}
+            buttons.append(look)
         buttons += [
             {"do": "debrief", "value": one.dealt.problem, "label": f"Debrief of {one.dealt.problem}"}
             for one in mock.rounds

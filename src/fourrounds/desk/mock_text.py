@@ -23,12 +23,12 @@ def _when(round_: Round) -> str:
     return f"{round_.ended_at.astimezone():%H:%M}" if round_.ended_at else ""
 
 
-def state(round_: Round) -> str:
-    """How far a round is."""
+def state(round_: Round, used_so_far: bool = True) -> str:
+    """How far a round is; ``used_so_far`` says whether the time of one that is open is told."""
     used = told(round_.clock.sitting.seconds)
     if round_.state == "open":
         running = "the clock runs" if round_.clock.running else "the clock stands"
-        return f"open, {used} used, {running}"
+        return f"open, {used} used, {running}" if used_so_far else f"open, {running}"
     if round_.state == "waiting":
         return "to come"
     return f"{round_.state} at {_when(round_)}" + (f", {used} used" if round_.clock.started else "")
@@ -46,21 +46,21 @@ def shown(mock: Mock, round_: Round) -> str:
     return round_.dealt.problem if round_.began_at is not None else ""
 
 
-def rows(mock: Mock) -> list[tuple[str, ...]]:
+def rows(mock: Mock, used_so_far: bool = True) -> list[tuple[str, ...]]:
     """What stands in ``COLUMNS``."""
     return [
         (
             ROUNDS.get(one.dealt.assignment, one.dealt.assignment),
             shown(mock, one),
             f"{one.dealt.minutes:g}",
-            state(one),
+            state(one, used_so_far),
         )
         for one in mock.rounds
     ]
 
 
 def now(mock: Mock) -> list[str]:
-    """What is the matter now, a sentence each."""
+    """What is the matter now, a sentence each. The break that goes on is not told here."""
     present = mock.present
     if present is None:
         return []
@@ -72,8 +72,6 @@ def now(mock: Mock) -> list[str]:
             f"The clock stopped at {when:%H:%M} on {when.day} {when:%B}, the last time that anything was "
             "heard of this round. Nothing after that was counted."
         )
-    if present.state == "waiting" and present.rest is not None:
-        said.append(rest(present.rest))
     if present.state == "open" and present.dealt.why != "new":
         said.append(WORDS[present.dealt.why])
     return said
@@ -86,6 +84,8 @@ def lines(mock: Mock, path: Path | None = None) -> list[str]:
         text.append(f"  {name}: {problem + ', ' if problem else ''}{minutes} minutes, {how}")
     text += now(mock)
     present = mock.present
+    if present is not None and present.state == "waiting" and present.rest is not None:
+        text.append(rest(present.rest))
     if present is None or path is None:
         return text
     if present.state == "waiting":
@@ -106,7 +106,7 @@ def html(mock: Mock) -> str:
     heads = "".join(f"<th {left} scope='col'>{name}</th>" for name in COLUMNS)
     body = "".join(
         "<tr>" + "".join(f"<td {left}>{escape(text)}</td>" for text in texts) + "</tr>"
-        for texts in rows(mock)
+        for texts in rows(mock, used_so_far=False)  # a clock that runs stands beside it
     )
     said = "".join(f"<p>{escape(line)}</p>" for line in now(mock))
     return (

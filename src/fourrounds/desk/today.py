@@ -1,8 +1,9 @@
 """What to do today: at most five things, each with why and the command.
 
-In this order: what was handed in and is not graded; what was begun and not handed in; what is due again, most
-forgotten first; something new. However much is due, one place is kept for something new, and however little,
-no more than two are offered: a day has hours.
+In this order: a mock interview that goes on; what was handed in and is not graded; what was begun and not
+handed in; what is due again, most forgotten first; something new. However much is due, one place is kept for
+something new, and however little, no more than two are offered: a day has hours. What a mock interview deals
+is not offered while that goes on.
 
 Something new comes from the round in which it is missed most: in which the learner is least ready, and whose
 goal is least met. What a problem asks for comes before it. A problem that was handed in once is not new any
@@ -24,6 +25,7 @@ from fourrounds.desk.attempts import Attempt, Attempts
 from fourrounds.desk.catalogue import ROUNDS
 from fourrounds.desk.clocks import Clocks, told
 from fourrounds.desk.goals import Goal, goals
+from fourrounds.desk.mocks import Mock, Mocks
 from fourrounds.desk.standing import Standing, standing
 from fourrounds.desk.work import saved_at, user_name, work_path
 from fourrounds.examiner.layout import Layout
@@ -40,7 +42,7 @@ START_PAGE = "notebooks/00_start_here.ipynb"
 
 @dataclass(frozen=True)
 class Task:
-    """Something to do. ``kind`` is ``grade``, ``finish``, ``again``, ``new`` or ``read``.
+    """Something to do. ``kind`` is ``mock``, ``grade``, ``finish``, ``again``, ``new`` or ``read``.
 
     ``command`` is what to type, ``path`` the notebook to open if there is one, ``minutes`` how long it takes
     in an interview (0 where nobody has to sit for it).
@@ -62,18 +64,31 @@ def today(layout: Layout, user: str | None = None, now: datetime | None = None) 
     problems = layout.problems()
     attempts = Attempts(store.of(layout)).of(name)
     stand = standing(problems, attempts, now)
+    open_mock = Mocks(layout, name).last(now)
+    mock = _mock(open_mock)
     waits = _waiting(layout, name)
     begun = _begun(layout, name, problems, attempts, now)
     taken = {task.slug for task in (*waits, *begun)}
+    if open_mock is not None and not open_mock.over:
+        taken |= {one.dealt.problem for one in open_mock.rounds}
     again = _again(layout, name, problems, stand, now, taken)
     new = _new(layout, name, problems, stand, goals(problems, attempts, stand), taken)
-    if not attempts and not waits and not begun and (layout.root / START_PAGE).is_file():
+    if not attempts and not mock and not waits and not begun and (layout.root / START_PAGE).is_file():
         why = "it says what the interview tests, and how a problem is worked and graded here"
         new.insert(
             0, Task("read", "", "The start page", why, "fourrounds study", 0, layout.root / START_PAGE)
         )
-    kept = [*waits, *begun, *again][: MOST - bool(new)]
+    kept = [*mock, *waits, *begun, *again][: MOST - bool(new)]
     return [*kept, *new[: MOST - len(kept)]]
+
+
+def _mock(mock: Mock | None) -> list[Task]:
+    if mock is None or mock.present is None:
+        return []
+    present = mock.present
+    why = f"Round {present.number} {'is open' if present.state == 'open' else 'is next'}"
+    left = max(round(present.clock.seconds_left / 60), 0)
+    return [Task("mock", "", f"Go on with mock interview {mock.number}", why, "fourrounds mock", left)]
 
 
 def _waiting(layout: Layout, user: str) -> list[Task]:
