@@ -482,6 +482,7 @@ def test_a_whole_mock_through_its_panels(start: Page, four: Layout) -> None:
     assert attempts[1].score == EXAMINED
     assert attempts[0].sitting is not None
     assert "Grade what was handed in" not in page.labels
+    start.panel.hear({"do": "alive"})  # the page says so when another panel changes
     for shown in (page.panel, start.panel):
         assert "To work on" in shown.face["html"]
         assert 'alt="Points by round' in shown.face["html"]

@@ -53,6 +53,7 @@ def test_a_notebook_that_appears_while_starting_is_work(
     make = work.with_desk
 
     def slow(data: bytes, problem: Problem) -> bytes:
+        mine.parent.mkdir(parents=True)
         mine.write_bytes(WORK)
         return make(data, problem)
 

@@ -49,7 +49,7 @@ class MockPanel(Panel):
 
     def drawn(self) -> Face:
         mock = self._mock()
-        self._shown = _state(mock)
+        self._shown = self._state(mock)
         if mock is None:
             return {
                 "html": f"<p>{escape(mock_text.NONE)}</p>",
@@ -61,6 +61,13 @@ class MockPanel(Panel):
         face: Face = {"html": html, "buttons": self._buttons(mock), "busy": self._busy, "again": True}
         clock = _clock_face(mock)
         return {**face, "clock": clock} if clock else face
+
+    def _state(self, mock: Mock | None) -> object:
+        """What a face is drawn from, apart from the time that passes."""
+        if mock is None:
+            return None
+        rounds = [(one.state, one.clock.phase, one.clock.running) for one in mock.rounds]
+        return mock.number, mock.phase, rounds, self._mocks.attempts(mock.number)
 
     def _over(self, mock: Mock) -> Face:
         card = scorecard(self._layout, self._user, mock.number)
@@ -137,7 +144,7 @@ class MockPanel(Panel):
         mock = self._mock()
         if mock is not None and not mock.over:
             self._mocks.alive(mock.number)
-        if self._shown != _state(self._mock()):  # something was done elsewhere
+        if self._shown != self._state(self._mock()):  # something was done elsewhere
             self.draw()
 
     def _begin(self, _content: Mapping[str, Any]) -> str:
@@ -218,13 +225,6 @@ class MockPanel(Panel):
         return f"The debrief is open: {path.name} in solutions/."
 
 
-def _state(mock: Mock | None) -> object:
-    """What a face is drawn from, apart from the time that passes."""
-    if mock is None:
-        return None
-    return mock.number, mock.phase, [(one.state, one.clock.phase, one.clock.running) for one in mock.rounds]
-
-
 def _clock_face(mock: Mock) -> dict[str, Any] | None:
     """The running clock of the round, or the countdown of the break."""
     present = mock.present
@@ -274,7 +274,7 @@ class HandInPanel(MockPanel):
 
     def drawn(self) -> Face:
         mock = self._mock()
-        self._shown = _state(mock)
+        self._shown = self._state(mock)
         round_ = mock.round(self._round)
         if mock.over or round_.ended_at is not None:
             return super().drawn()
