@@ -248,6 +248,8 @@ def test_it_is_compared_with_the_mock_before() -> None:
     worse = card(verdicts(0.0, 0.0), of=mock(3), earlier=earlier)
     assert scorecard_text.against(worse) == "25 percentage points less than mock interview 2 (75%)."
     assert scorecard_text.against(card(verdicts())) is None
+    same = card(verdicts(0.5, 1.0, 0.5), of=mock(3), earlier=earlier)
+    assert scorecard_text.against(same) == "As much as in mock interview 2."
 
 
 def test_the_text_says_it_all() -> None:

@@ -39,14 +39,11 @@ def against(card: Scorecard) -> str | None:
     if not card.earlier or card.share is None:
         return None
     last = card.earlier[-1]
-    return f"{_difference(card.share - last.share)} than mock interview {last.number} ({last.share:.0%})."
-
-
-def _difference(by: float) -> str:
-    points = round(100 * by)
-    return (
-        f"{abs(points)} percentage point{'' if abs(points) == 1 else 's'} {'less' if points < 0 else 'more'}"
-    )
+    points = round(100 * (card.share - last.share))
+    if not points:
+        return f"As much as in mock interview {last.number}."
+    many = f"{abs(points)} percentage point{'' if abs(points) == 1 else 's'}"
+    return f"{many} {'less' if points < 0 else 'more'} than mock interview {last.number} ({last.share:.0%})."
 
 
 def row(one: RoundScore, card: Scorecard) -> tuple[str, ...]:
@@ -103,7 +100,7 @@ def work_line(one: ToWorkOn) -> str:
     )
     read = f"; read notebooks/{one.chapter}" if one.chapter else ""
     where = f"Round {one.round}, {one.problem}"
-    return f"{one.skill} ({one.lost:.0%} of a round). {where}: {why} Next, {what}{read}."
+    return f"{one.skill} (it cost {one.lost:.0%} of a round). {where}: {why} Next, {what}{read}."
 
 
 def skill_line(one: Skill) -> str:
@@ -194,18 +191,29 @@ def rounds_figure(card: Scorecard) -> Figure:
         axes.barh(places, [one.share or 0.0 for one in rows], color=BLUE, height=0.55, label="points")
         for place, one in enumerate(rows):
             said = f"{one.share:.0%}" if one.share is not None else one.state
-            axes.text(1.02, place, said, va="center", color=INK, fontsize=9)
+            axes.text(1.04, place, said, va="center", color=INK, fontsize=9)
         expected = [
             (share, place) for place, one in enumerate(rows) if (share := one.expected_share) is not None
         ]
         if expected:
-            axes.plot(*zip(*expected, strict=True), "|", color=ORANGE, ms=22, mew=3, label="expected")
+            axes.plot(
+                *zip(*expected, strict=True), "|", color=ORANGE, ms=22, mew=3, clip_on=False, label="expected"
+            )
         if before is not None:
             shares = [
                 (before.rounds[one.number], n) for n, one in enumerate(rows) if one.number in before.rounds
             ]
             label = f"mock interview {before.number}"
-            axes.plot(*zip(*shares, strict=True), "D", color="none", mec=INK, mew=1.5, label=label)
+            axes.plot(
+                *zip(*shares, strict=True),
+                "D",
+                color="white",
+                mec=INK,
+                mew=1.5,
+                clip_on=False,
+                zorder=3,
+                label=label,
+            )
         axes.set_yticks(places, [f"Round {one.number}" for one in rows])
         axes.invert_yaxis()
         axes.set_xlim(0, 1)
