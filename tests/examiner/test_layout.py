@@ -30,6 +30,7 @@ def test_the_folders_of_a_course(root: Path) -> None:
     layout = Layout(root)
     assert (layout.source, layout.release) == (root / "source", root / "release")
     assert (layout.solutions, layout.submitted) == (root / "solutions", root / "submitted")
+    assert layout.mocks == root / "mocks"
     assert layout.state == root / ".fourrounds"
     assert len(ASSIGNMENTS) == 4
 
