@@ -113,9 +113,19 @@ def test_the_time_away_is_not_counted_when_it_goes_on(clocks: Clocks) -> None:
 
 def test_a_notebook_that_was_saved_is_a_sign_of_life(clocks: Clocks) -> None:
     clocks.do("softmax", Do.CODE, now=at(0))
-    assert clocks.read("softmax", 45, at(30), saved_at=at(25)).sitting.seconds == 30 * 60
-    clocks.do("softmax", Do.PAUSE, now=at(30), saved_at=at(25))
-    assert clocks.read("softmax", 45, at(90)).sitting.seconds == 30 * 60
+    assert clocks.read("softmax", 45, at(15), saved_at=at(8)).sitting.seconds == 15 * 60
+    clocks.do("softmax", Do.PAUSE, now=at(15), saved_at=at(8))
+    assert clocks.read("softmax", 45, at(90)).sitting.seconds == 15 * 60
+
+
+def test_a_save_after_a_night_does_not_count_the_night(clocks: Clocks) -> None:
+    """Who opens the lid and submits has the notebook saved first, and that is no sign from the night."""
+    clocks.do("softmax", Do.CODE, now=at(0))
+    clocks.alive("softmax", now=at(5))
+    clock = clocks.read("softmax", 45, at(600), saved_at=at(600))
+    assert (clock.sitting.seconds, clock.left_at) == (5 * 60, at(5))
+    clocks.do("softmax", Do.RESUME, now=at(600), saved_at=at(600))
+    assert clocks.read("softmax", 45, at(601)).sitting.seconds == 6 * 60
 
 
 def test_a_fresh_copy_begins_at_zero(clocks: Clocks) -> None:

@@ -2,8 +2,8 @@
 
 What the learner does is kept as moments in the learner's file, and every figure is folded from them, so there
 is no counter that a killed process could take with it. While the clock runs, the page says every few seconds
-that it is still there, and so does a notebook that is saved. Where no sign of life came for longer than
-``GRACE``, the clock stopped at the last one: a lid that was closed for the night is not time used.
+that it is still there, and so does a notebook that is saved soon after. Where no sign of life came for longer
+than ``GRACE``, the clock stopped at the last one: a lid that was closed for the night is not time used.
 
 Time is recorded and never enforced. When it is up the clock goes on counting, and nothing is taken away.
 """
@@ -176,9 +176,9 @@ class Clocks:
         self, problem: str, minutes: float, now: datetime | None = None, saved_at: datetime | None = None
     ) -> Clock:
         """The clock of ``problem``, which gives ``minutes``. ``saved_at``: when the notebook last was."""
-        seen = self._seen(problem)
-        signs = [sign for sign in (seen, saved_at) if sign is not None]
-        return fold(self.moments(problem), minutes, now or datetime.now(UTC), max(signs, default=None))
+        moments = self.moments(problem)
+        signs = [moment.at for moment in moments[-1:]] + self._seen(problem)
+        return fold(moments, minutes, now or datetime.now(UTC), last_sign(signs, saved_at))
 
     def do(
         self,
@@ -216,9 +216,20 @@ class Clocks:
         with self._store.writing() as db:
             db.execute("INSERT OR REPLACE INTO seen VALUES (?, ?, ?)", (self._user, problem, now.isoformat()))
 
-    def _seen(self, problem: str) -> datetime | None:
+    def _seen(self, problem: str) -> list[datetime]:
         rows = self._store.select("SELECT at FROM seen WHERE user = ? AND problem = ?", (self._user, problem))
-        return datetime.fromisoformat(rows[0][0]) if rows else None
+        return [datetime.fromisoformat(at) for (at,) in rows]
+
+
+def last_sign(signs: Sequence[datetime], saved_at: datetime | None) -> datetime | None:
+    """The last of ``signs`` of life, or ``saved_at`` (when the notebook was saved) where that follows on it.
+
+    A save that comes long after the last sign is one of a machine that slept in between.
+    """
+    last = max(signs, default=None)
+    if last is None or saved_at is None:
+        return last
+    return saved_at if timedelta() < saved_at - last <= GRACE else last
 
 
 def told(seconds: float) -> str:

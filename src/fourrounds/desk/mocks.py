@@ -15,14 +15,15 @@ import json
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from fourrounds.desk import handing_in, store
-from fourrounds.desk.clocks import GRACE, Clock, Do, Moment, fold
+from fourrounds.desk.clocks import Clock, Do, Moment, fold, last_sign
 from fourrounds.desk.errors import DeskError
+from fourrounds.desk.work import saved_at
 from fourrounds.examiner.layout import Layout
 
 BREAKS = {2: 5.0, 3: 10.0, 4: 5.0}
@@ -336,23 +337,9 @@ class Mocks:
         def seen(round_: int) -> datetime | None:
             last = max((one.at for one in events if one.round == round_), default=None)
             signs = [sign for sign in (last, told) if sign is not None]
-            return _with_save(signs, copy_path(self.layout, self.user, number, slugs[round_]))
+            return last_sign(signs, saved_at(copy_path(self.layout, self.user, number, slugs[round_])))
 
         return as_it_stands(number, seed, datetime.fromisoformat(begun_at), dealt, events, now, seen)
-
-
-def _with_save(signs: Sequence[datetime], path: Path) -> datetime | None:
-    """The last of ``signs`` of life, or the time at which ``path`` was saved where that follows on it.
-
-    A save that comes long after the last sign is one of a machine that slept in between.
-    """
-    last = max(signs, default=None)
-    try:
-        saved = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    except OSError:
-        return last
-    follows = last is not None and timedelta() < saved - last <= GRACE
-    return saved if follows else last
 
 
 def _allow(mock: Mock, round_: int | None, what: Do | Act) -> None:
