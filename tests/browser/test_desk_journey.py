@@ -23,6 +23,7 @@ from fourrounds.examiner.problem import Problem, load_problem
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.needs("chromium")]
 
 SLUG = "attention"
+PROGRESS = "notebooks/05_progress.ipynb"
 
 
 class Desk:
@@ -147,6 +148,21 @@ def test_from_the_start_page_to_the_debrief(desk: Desk, course: Course, shots: P
     assert not desk.clock().running
     expect(work.panel.locator(".fourrounds-chip")).to_contain_text("paused", timeout=10_000)
     page.screenshot(path=shots / "full_marks.png")
+
+    # Progress counts it, and has a picture of it.
+    page.evaluate("path => void jupyterapp.commands.execute('docmanager:open', {path})", PROGRESS)
+    expect(page.get_by_role("tab", name="05_progress.ipynb")).to_be_visible()
+    progress = Notebook(page, course.root / PROGRESS)
+    progress.ready()
+    progress.run("progress")
+    expect(progress.cell("progress")).to_contain_text("1 of 10 papers implemented")
+    pictures = progress.cell("progress").get_by_role("img").all()
+    told = " ".join(picture.get_attribute("alt") or "" for picture in pictures)
+    assert "Round 1: 1 passed and 1 handed in of 16" in told
+    for skill in problem.groups:
+        assert skill in told
+    page.screenshot(path=shots / "progress_updated.png")
+    page.get_by_role("tab", name=f"{SLUG}.ipynb").click()
 
     # The debrief is the solution notebook, with the hidden tests in it.
     desk.press(work, "desk-submit", "Open the debrief")
