@@ -293,7 +293,7 @@ def test_a_kernel_that_is_killed_while_it_grades_loses_no_attempt(desk: Desk, co
 
 def _kernels(path: Path) -> list[psutil.Process]:
     """The kernels of a notebook, which the server tells them."""
-    return _processes("ipykernel_launcher", "JPY_SESSION_NAME", path.name)
+    return _processes("ipykernel_launcher", "JPY_SESSION_NAME", str(path))
 
 
 def _graders(course: Course) -> list[psutil.Process]:
