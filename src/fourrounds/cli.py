@@ -201,9 +201,11 @@ def start(
 ) -> None:
     """Make your copy of a problem; never overwrites work."""
     from fourrounds.desk import work
+    from fourrounds.desk.mocks import refuse_in_mock
 
     layout = _layout()
     problem = layout.problem(slug)
+    refuse_in_mock(layout, work.user_name(user), problem)
     started = work.start(layout, problem, work.user_name(user), again=again)
     _print(*work.told(started, problem))
 

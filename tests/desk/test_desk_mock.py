@@ -578,6 +578,7 @@ def test_what_the_screen_does_not_show_is_not_handed_in(start: Page, four: Layou
 def test_what_was_handed_in_waits_for_the_end(
     start: Page, four: Layout, fourrounds: Callable[..., Ran]
 ) -> None:
+    fourrounds("start", SLUG)
     start.press("Begin the mock")
     start.press("Start Round 1")
     path = copy_path(four, LEARNER, 1, SLUG)
@@ -602,8 +603,7 @@ def test_what_was_handed_in_waits_for_the_end(
     assert "is graded when the interview is over" in panel.face["status"]
     assert Attempts(store.of(four)).of(LEARNER) == []
 
-    # The learner's own copy of the same problem is graded as ever.
-    fourrounds("start", SLUG)
+    # The learner's own copy of the same problem, begun before, is graded as ever.
     assert fourrounds("grade", SLUG).status == 0
     assert [one.mock for one in Attempts(store.of(four)).of(LEARNER)] == [None]
 
@@ -681,3 +681,19 @@ def test_the_command_abandons_when_it_is_said_again(
     assert Mocks(four, LEARNER).numbers() == [1, 2]
     assert fourrounds("mock", "--scorecard", "1", "--json").json["scorecard"]["mock"] == 1
     assert fourrounds("mock", "1").status == 2
+
+
+def test_a_problem_of_a_round_that_has_begun_is_not_started_beside_it(
+    four: Layout, mocks: Mocks, mock: int, fourrounds: Callable[..., Ran]
+) -> None:
+    first, second, *_ = FOUR
+    assert fourrounds("start", second).status == 0  # that a later round deals it is not given away
+    mocks.happen(mock, 1, Do.READ)
+    refused = fourrounds("start", first)
+    assert refused.status == 2
+    assert f"is Round 1 of mock interview {mock}" in refused.err
+    mocks.happen(mock, None, Act.ABANDON)
+    assert fourrounds("start", first).status == 0
+    again = mocks.begin(8, DEALT)
+    mocks.happen(again, 1, Do.READ)
+    assert fourrounds("start", first).status == 0  # the learner's own copy is there, and is found

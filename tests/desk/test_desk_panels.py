@@ -160,6 +160,12 @@ def test_the_debrief_opens_the_solution_and_is_remembered(page: Page, layout: La
     solution = layout.solutions / "round1_implement" / f"{SLUG}.ipynb"
     solution.parent.mkdir(parents=True)
     solution.write_text("{}")
+    assert "Open it?" in page.press("debrief")["status"]  # there are points to be had
+    assert page.sent == []
+    page.press("stay")
+    assert "submit" in buttons(page.panel)
+    page.press("debrief")
+    assert buttons(page.panel) == ["stay", "debrief"]
     page.press("debrief")
     assert {"open": f"solutions/round1_implement/{SLUG}.ipynb"} in page.sent
     page.press("submit")

@@ -161,7 +161,7 @@ def _paced(slug: str, say: Say) -> Progress:
         nonlocal last
         if done < total and time.monotonic() - last > PACE:
             last = time.monotonic()
-            say(f"{slug}: {done} of {total} graded, {name} is next")
+            say(f"{slug}: {done} of {total} graded")
 
     return progress
 

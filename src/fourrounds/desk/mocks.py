@@ -23,8 +23,9 @@ from typing import Any
 from fourrounds.desk import handing_in, store
 from fourrounds.desk.clocks import Clock, Do, Moment, fold, last_sign
 from fourrounds.desk.errors import DeskError
-from fourrounds.desk.work import saved_at
+from fourrounds.desk.work import saved_at, work_path
 from fourrounds.examiner.layout import Layout
+from fourrounds.examiner.problem import Problem
 
 BREAKS = {2: 5.0, 3: 10.0, 4: 5.0}
 """Minutes of break before each round."""
@@ -340,6 +341,23 @@ class Mocks:
             return last_sign(signs, saved_at(copy_path(self.layout, self.user, number, slugs[round_])))
 
         return as_it_stands(number, seed, datetime.fromisoformat(begun_at), dealt, events, now, seen)
+
+
+def refuse_in_mock(layout: Layout, user: str, problem: Problem) -> None:
+    """Raise :class:`DeskError` where a mock interview that goes on has dealt a problem never started before.
+
+    The notebook says how a problem is usually worked; in a mock it is handed in with its last cell.
+    """
+    mock = Mocks(layout, user).last()
+    if mock is None or mock.over or work_path(layout, problem, user).exists():
+        return
+    for round_ in mock.rounds:
+        if round_.dealt.problem == problem.slug and round_.began_at is not None:
+            raise DeskError(
+                f"{problem.slug} is Round {round_.number} of mock interview {mock.number}, which goes on: "
+                "its last cell hands it in, and it is graded at the end. `fourrounds mock` says where you "
+                "are."
+            )
 
 
 def _allow(mock: Mock, round_: int | None, what: Do | Act) -> None:

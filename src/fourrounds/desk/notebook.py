@@ -19,6 +19,7 @@ from fourrounds.desk.attempts import Attempts
 from fourrounds.desk.clock_panel import ClockPanel
 from fourrounds.desk.errors import DeskError
 from fourrounds.desk.mock_panel import HandInPanel, MockClockPanel, MockPanel
+from fourrounds.desk.mocks import refuse_in_mock
 from fourrounds.desk.planning import Plan, for_learner
 from fourrounds.desk.problems_panel import ProblemsPanel
 from fourrounds.desk.progress_page import Progress, of_learner
@@ -81,6 +82,7 @@ def start(slug: str, *, again: bool = False) -> StartedLink:
     """
     layout = Layout(find_root())
     problem = layout.problem(slug)
+    refuse_in_mock(layout, work.user_name(), problem)
     started = work.start(layout, problem, work.user_name(), again=again)
     return StartedLink(started, work.told(started, problem))
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fourrounds.desk import catalogue, work
+from fourrounds.desk.mocks import refuse_in_mock
 from fourrounds.desk.panel import Face, Panel
 from fourrounds.examiner.layout import Layout
 
@@ -34,6 +35,7 @@ class ProblemsPanel(Panel):
 
     def _start(self, content: Mapping[str, Any]) -> str:
         problem = self._layout.problem(str(content["value"]))
+        refuse_in_mock(self._layout, self._user, problem)
         started = work.start(self._layout, problem, self._user)
         self.show_file(started.path)
         return f"{problem.slug} is open: {started.path}"

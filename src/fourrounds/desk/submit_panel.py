@@ -29,6 +29,7 @@ class SubmitPanel(Panel):
         self._path = path
         self._clocks = Clocks(store.of(layout), user)
         self._busy = False
+        self._asked = False
         super().__init__()
         self.draw()
 
@@ -44,9 +45,7 @@ class SubmitPanel(Panel):
 
     def drawn(self) -> Face:
         last = self._last()
-        waits = [
-            one for one in handing_in.waiting(self._layout, self._user) if one.problem == self._problem.slug
-        ]
+        waits = self._waiting()
         html = ""
         if last is not None:
             html = report.html_report(self._report(last), self._next(last))
@@ -55,7 +54,8 @@ class SubmitPanel(Panel):
                 "<p>The hidden tests run on what is on the screen: the notebook is saved first. You may "
                 "submit as often as you like, and every attempt is kept.</p>"
             )
-        submit = {"do": "submit", "label": "Submit again" if last else "Submit", "main": True}
+        full = last is not None and last.score >= self._most
+        submit = {"do": "submit", "label": "Submit again" if last else "Submit", "main": not full}
         buttons: list[dict[str, Any]] = [{**submit, "save": True, "ask": True}]
         if waits and not self._busy:
             buttons.append({"do": "settle", "label": "Grade what was handed in before"})
@@ -65,12 +65,28 @@ class SubmitPanel(Panel):
                 "was stopped.</p>"
             )
         if last is not None:
-            buttons.append({"do": "debrief", "label": "Open the debrief", "title": "The worked solution."})
-        points = {"label": "How many points do you expect?", "max": self._most, "unit": f"of {self._most:g}"}
+            debrief = {"do": "debrief", "label": "Open the debrief", "title": "The worked solution."}
+            buttons.append({**debrief, "main": full})
+        if self._asked:
+            buttons = [
+                {"do": "stay", "label": "No, I go on", "main": True},
+                {"do": "debrief", "label": "Yes, open the debrief"},
+            ]
+        apart = " (the text is graded apart)" if self._problem.by_role("manual") else ""
+        points = {
+            "label": "How many points do you expect?",
+            "max": self._most,
+            "unit": f"of {self._most:g}{apart}",
+        }
         return {"html": html, "buttons": buttons, "ask": points, "busy": self._busy}
 
     def actions(self) -> Mapping[str, Callable[[Mapping[str, Any]], str | None]]:
-        return {"submit": self._submit, "settle": self._settle, "debrief": self._debrief}
+        return {
+            "submit": self._submit,
+            "settle": self._settle,
+            "debrief": self._debrief,
+            "stay": self._stay,
+        }
 
     @property
     def _most(self) -> float:
@@ -88,11 +104,13 @@ class SubmitPanel(Panel):
         number = handing_in.hand_in(self._layout, self._user, slug, screen.path, data, predicted, clock.kept)
         return self._grade(number)
 
+    def _waiting(self) -> list[handing_in.HandedIn]:
+        waits = handing_in.waiting(self._layout, self._user)
+        return [one for one in waits if one.problem == self._problem.slug]
+
     def _settle(self, _content: Mapping[str, Any]) -> str:
-        waits = [
-            one for one in handing_in.waiting(self._layout, self._user) if one.problem == self._problem.slug
-        ]
-        return [self._grade(one.id) for one in waits][-1] if waits else "All that was handed in is graded."
+        graded = [self._grade(one.id) for one in self._waiting()]
+        return graded[-1] if graded else "All that was handed in is graded."
 
     def _grade(self, number: int) -> str:
         self._busy = True
@@ -126,9 +144,20 @@ class SubmitPanel(Panel):
         path = self._debrief_path
         if not path.is_file():
             raise DeskError(f"{path} is not built yet: run `fourrounds build {self._problem.slug}`.")
+        last = self._last()
+        if last is not None and last.score < self._most and not self._asked:
+            self._asked = True
+            return (
+                f"You have {last.score:g} of {self._most:g}. What you submit after the debrief no longer "
+                "counts as evidence, until you begin afresh. Open it?"
+            )
+        self._asked = False
         self._clocks.do(self._problem.slug, Do.DEBRIEF, saved_at=saved_at(self._path))
         self.show_file(path)
         return f"The debrief is open: {path.name} in solutions/."
+
+    def _stay(self, _content: Mapping[str, Any]) -> None:
+        self._asked = False
 
     @property
     def _debrief_path(self) -> Path:
