@@ -1,11 +1,14 @@
 """When JupyterLab cannot be served, ``fourrounds study`` says why. (The browser tests see it served.)"""
 
+import json
 import socket
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from fourrounds.desk.study import PORTS, START_PAGE, study
+from fourrounds.desk.study import PORTS, START_PAGE, as_it_came, study
 
 
 @pytest.fixture
@@ -41,3 +44,26 @@ def test_a_number_that_is_no_port(root: Path, capsys: pytest.CaptureFixture[str]
 def test_a_folder_without_the_start_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert study(tmp_path, browser=False) == 1
     assert START_PAGE in capsys.readouterr().err
+
+
+def test_a_page_of_the_course_is_saved_as_it_came(tmp_path: Path) -> None:
+    page = tmp_path / "notebooks" / "page.ipynb"
+    page.parent.mkdir()
+    kept = {"kernelspec": {"name": "python3"}}
+    page.write_text(json.dumps({"cells": [], "metadata": kept}))
+
+    def saved(path: str) -> dict[str, Any]:
+        ran = {"cell_type": "code", "source": "1 + 1", "outputs": [{"text": "2"}], "execution_count": 3}
+        metadata = {**kept, "language_info": {"version": "3.12"}}
+        model = {"type": "notebook", "content": {"cells": [ran], "metadata": metadata}}
+        as_it_came(model, path, SimpleNamespace(root_dir=str(tmp_path)))
+        return model["content"]
+
+    content = saved("notebooks/page.ipynb")
+    assert content["cells"] == [
+        {"cell_type": "code", "source": "1 + 1", "outputs": [], "execution_count": None}
+    ]
+    assert content["metadata"] == kept
+    assert saved("/notebooks/new.ipynb")["cells"][0]["outputs"] == []  # not there yet: nothing to keep
+    assert saved("submitted/ada/page.ipynb")["cells"][0]["outputs"] == [{"text": "2"}]
+    as_it_came({"type": "file", "content": "text"}, "notebooks/notes.txt", SimpleNamespace(root_dir=""))

@@ -22,6 +22,7 @@ from fourrounds.examiner.problem import Problem, load_problem
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.needs("chromium")]
 
+REPOSITORY = Path(__file__).parents[2]
 SLUG = "attention"
 PROGRESS = "notebooks/05_progress.ipynb"
 
@@ -183,10 +184,13 @@ def test_from_the_start_page_to_the_debrief(desk: Desk, course: Course, shots: P
     expect(page.get_by_role("tab", name=f"{SLUG}.ipynb")).to_have_count(2)
     assert desk.clock().sitting.after_debrief
 
-    # The list on the start page knows.
+    # The list on the start page knows, and running the page has not changed its file.
     page.get_by_role("tab", name="00_start_here.ipynb").click()
-    start.cell("problems").get_by_role("button", name="Look again").click()
     expect(start.cell("problems")).to_contain_text(f"best {problem.points:g} of {problem.points:g}")
+    before = start.path.stat().st_mtime_ns
+    start.saved()
+    assert start.path.stat().st_mtime_ns > before
+    assert start.path.read_bytes() == (REPOSITORY / "notebooks" / start.path.name).read_bytes()
 
 
 def test_the_clock_goes_on_through_a_restart_of_the_kernel(desk: Desk) -> None:

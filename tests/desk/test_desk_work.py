@@ -1,6 +1,7 @@
 """Starting a problem: no work is ever lost."""
 
 import errno
+import json
 import os
 import shutil
 import subprocess
@@ -14,6 +15,8 @@ from fourrounds.desk.errors import DeskError
 from fourrounds.examiner.layout import Layout
 from fourrounds.examiner.problem import Problem
 
+REPOSITORY = Path(__file__).parents[2]
+RELEASED = sorted((REPOSITORY / "release").glob("*/*.ipynb"))
 WORK = b'{"cells": ["an hour of work"]}'
 
 
@@ -197,6 +200,18 @@ def test_a_dangling_link_in_the_notebooks_place_is_no_reason_to_overwrite(layout
     assert started.archived is not None
     assert started.archived.is_symlink()
     assert mine.read_bytes() == released(layout)
+
+
+@pytest.mark.parametrize(
+    "path", sorted((REPOSITORY / "release").glob("*/*.ipynb")), ids=lambda path: path.stem
+)
+@pytest.mark.parametrize("press", ["Submit", "Hand in"])
+def test_a_copy_says_which_button_hands_it_in(path: Path, press: str) -> None:
+    problem = Layout(REPOSITORY).problem(path.stem)
+    copy = json.loads(work.with_desk(path.read_bytes(), problem, press=press))
+    front = "".join(copy["cells"][0]["source"])
+    assert f"Run the last cell, and press *{press}*." in front
+    assert "fourrounds grade" not in front
 
 
 @pytest.mark.parametrize("name", ["..", "a/b", "a*", "[ab]", ".hidden", "-x", "x ", "x.", "a\n", "a" * 101])

@@ -31,7 +31,13 @@ def make_copy(layout: Layout, user: str, mock: Mock, round_: Round) -> Path:
             raise DeskError(f"{problem.slug} is not built yet: run `fourrounds build {problem.slug}`.")
         names = {"number": mock.number, "round": round_.number}
         work.put(
-            work.with_desk(release.read_bytes(), problem, CLOCK.format(**names), HAND_IN.format(**names)),
+            work.with_desk(
+                release.read_bytes(),
+                problem,
+                CLOCK.format(**names),
+                HAND_IN.format(**names),
+                press="Hand in",
+            ),
             path,
         )
     return path

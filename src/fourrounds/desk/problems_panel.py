@@ -28,10 +28,11 @@ class ProblemsPanel(Panel):
 
     def drawn(self) -> Face:
         html = catalogue.html_table(self._rows())
-        return {"html": html, "buttons": [{"do": "look", "label": "Look again"}]}
+        return {"html": html, "buttons": [{"do": "look", "label": "Look again"}], "again": True}
 
     def actions(self) -> Mapping[str, Callable[[Mapping[str, Any]], str | None]]:
-        return {"start": self._start, "look": lambda content: None}
+        # Another panel changed: what it did may stand in this list.
+        return {"start": self._start, "look": lambda content: None, "alive": lambda content: self.draw()}
 
     def _start(self, content: Mapping[str, Any]) -> str:
         problem = self._layout.problem(str(content["value"]))

@@ -8,11 +8,14 @@ import secrets
 import socket
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from fourrounds.examiner.layout import Layout
 
-START_PAGE = "notebooks/00_start_here.ipynb"
+PAGES = "notebooks"
+START_PAGE = f"{PAGES}/00_start_here.ipynb"
 ADDRESS = "127.0.0.1"
 PORTS = range(8888, 8988)
 
@@ -47,12 +50,30 @@ def study(root: Path, *, port: int | None = None, browser: bool = True) -> int:
         _prepare(root, Path(configuration))
         token = secrets.token_hex(24)
         server = LabApp.initialize_server(argv=_arguments(root, port, token, browser and _has_display()))
+        server.contents_manager.register_pre_save_hook(as_it_came)
         url = f"http://{ADDRESS}:{port}/lab/tree/{START_PAGE}?token={token}"
         # The first thing that the running loop does, so the address is printed once it answers.
         server.io_loop.add_callback(_announce, url)
         server.start()
     print("JupyterLab has stopped.")
     return 0
+
+
+def as_it_came(model: dict[str, Any], path: str, contents_manager: Any, **_more: Any) -> None:
+    """Keep outputs and the kernel's particulars out of the course's own pages when JupyterLab saves them.
+
+    They are files of the repository, and running them is no change of it: an update then meets none. What a
+    reader writes into a cell is saved as everywhere else. A hook of Jupyter's contents manager.
+    """
+    if model.get("type") != "notebook" or not path.strip("/").startswith(f"{PAGES}/"):
+        return
+    content = model["content"]
+    for cell in content["cells"]:
+        if cell["cell_type"] == "code":
+            cell["outputs"], cell["execution_count"] = [], None
+    with suppress(OSError, ValueError, KeyError):
+        kept = json.loads(Path(contents_manager.root_dir, path.strip("/")).read_bytes())
+        content["metadata"] = kept["metadata"]
 
 
 def _prepare(root: Path, configuration: Path) -> None:

@@ -31,6 +31,10 @@ SUBMIT = """\
 from fourrounds import desk
 
 desk.submit("{slug}")"""
+_HAND_IN = re.compile(
+    r"Save(,| the notebook) and (hand it in: )?`fourrounds grade \w+`"
+    r"(\s+in a terminal inside this\s+project,\s+or\s+your course's submit button)?\."
+)
 # nbgrader takes the folder's name as the student's id and as a glob: no character of a pattern may be in it.
 _USER = re.compile(r"\w[\w.@ -]{0,98}\w|\w")
 
@@ -122,17 +126,24 @@ def put(data: bytes, path: Path) -> bool:
         fresh.unlink(missing_ok=True)
 
 
-def with_desk(data: bytes, problem: Problem, clock: str = CLOCK, submit: str = SUBMIT) -> bytes:
+def with_desk(
+    data: bytes, problem: Problem, clock: str = CLOCK, submit: str = SUBMIT, press: str = "Submit"
+) -> bytes:
     """A released notebook with the desk's cells: a clock behind the front matter, and a last one to submit.
 
     ``clock`` and ``submit`` are their sources, in which ``{slug}`` stands for the problem. The examiner
-    leaves them out (their role is ``desk``), so that the copy may also be handed in to a class.
+    leaves them out (their role is ``desk``), so that the copy may also be handed in to a class. Where the
+    front matter says how to hand in from a terminal, it now says which button of the last cell to ``press``.
     """
     notebook = json.loads(data)
     cells = notebook["cells"]
     fronts = [
         n for n, cell in enumerate(cells) if cell["metadata"].get("fourrounds", {}).get("role") == "front"
     ]
+    for front in fronts:
+        text = cells[front]["source"]
+        text = text if isinstance(text, str) else "".join(text)
+        cells[front]["source"] = _HAND_IN.sub(f"Run the last cell, and press *{press}*.", text)
     cells.insert(fronts[-1] + 1 if fronts else 0, _desk_cell("desk-clock", clock, problem))
     cells.append(_desk_cell("desk-submit", submit, problem))
     return json.dumps(notebook, indent=1, ensure_ascii=False).encode() + b"\n"
