@@ -64,6 +64,12 @@ def test_a_page_of_the_course_is_saved_as_it_came(tmp_path: Path) -> None:
         {"cell_type": "code", "source": "1 + 1", "outputs": [], "execution_count": None}
     ]
     assert content["metadata"] == kept
+    solution = tmp_path / "solutions" / "round1_implement" / "page.ipynb"
+    solution.parent.mkdir(parents=True)
+    solution.write_text(json.dumps({"cells": [], "metadata": {"fourrounds": {"digest": "d"}}}))
+    content = saved("solutions/round1_implement/page.ipynb")
+    assert content["metadata"] == {"fourrounds": {"digest": "d"}}
+    assert content["cells"][0]["outputs"] == [{"text": "2"}]
     assert saved("/notebooks/new.ipynb")["cells"][0]["outputs"] == []  # not there yet: nothing to keep
     assert saved("submitted/ada/page.ipynb")["cells"][0]["outputs"] == [{"text": "2"}]
     as_it_came({"type": "file", "content": "text"}, "notebooks/notes.txt", SimpleNamespace(root_dir=""))

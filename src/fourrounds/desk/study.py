@@ -14,7 +14,7 @@ from typing import Any
 
 from fourrounds.examiner.layout import Layout
 
-PAGES = "notebooks"
+PAGES, SOLUTIONS = "notebooks", "solutions"
 START_PAGE = f"{PAGES}/00_start_here.ipynb"
 ADDRESS = "127.0.0.1"
 PORTS = range(8888, 8988)
@@ -60,16 +60,18 @@ def study(root: Path, *, port: int | None = None, browser: bool = True) -> int:
 
 
 def as_it_came(model: dict[str, Any], path: str, contents_manager: Any, **_more: Any) -> None:
-    """Keep outputs and the kernel's particulars out of the course's own pages when JupyterLab saves them.
+    """Keep the kernel's particulars out of the course's own notebooks, and outputs out of its pages.
 
-    They are files of the repository, and running them is no change of it: an update then meets none. What a
-    reader writes into a cell is saved as everywhere else. A hook of Jupyter's contents manager.
+    They are files of the repository, and opening or running them is no change of it: an update then meets
+    none, and no solution counts as edited by hand. What a reader writes into a cell is saved as everywhere
+    else. A hook of Jupyter's contents manager, called before it saves.
     """
-    if model.get("type") != "notebook" or not path.strip("/").startswith(f"{PAGES}/"):
+    folder = path.strip("/").partition("/")[0]
+    if model.get("type") != "notebook" or folder not in {PAGES, SOLUTIONS}:
         return
     content = model["content"]
     for cell in content["cells"]:
-        if cell["cell_type"] == "code":
+        if cell["cell_type"] == "code" and folder == PAGES:
             cell["outputs"], cell["execution_count"] = [], None
     with suppress(OSError, ValueError, KeyError):
         kept = json.loads(Path(contents_manager.root_dir, path.strip("/")).read_bytes())
