@@ -179,10 +179,19 @@ def test_from_the_start_page_to_the_debrief(desk: Desk, course: Course, shots: P
     page.screenshot(path=shots / "progress_updated.png")
     page.get_by_role("tab", name=f"{SLUG}.ipynb").click()
 
-    # The debrief is the solution notebook, with the hidden tests in it.
+    # The debrief is the solution notebook, with the hidden tests in it. Saving it changes nothing.
+    started_at = time.time_ns()
     desk.press(work, "desk-submit", "Open the debrief")
     expect(page.get_by_role("tab", name=f"{SLUG}.ipynb")).to_have_count(2)
     assert desk.clock().sitting.after_debrief
+    solution = Path("solutions", "round1_implement", f"{SLUG}.ipynb")
+    page.wait_for_function(
+        "path => jupyterapp.shell.currentWidget?.context?.path === path", arg=solution.as_posix()
+    )
+    expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle")
+    page.evaluate("() => jupyterapp.shell.currentWidget.context.save()")
+    assert (course.root / solution).stat().st_mtime_ns > started_at
+    assert (course.root / solution).read_bytes() == (REPOSITORY / solution).read_bytes()
 
     # The list on the start page knows, and running the page has not changed its file.
     page.get_by_role("tab", name="00_start_here.ipynb").click()
